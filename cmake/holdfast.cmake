@@ -1,0 +1,73 @@
+# Build rules of the house: one static library per src folder, unit tests beside the code.
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
+find_library(LZF_LIBRARY lzf REQUIRED)
+find_library(JEMALLOC_LIBRARY jemalloc)
+
+add_library(holdfast_flags INTERFACE)
+target_include_directories(holdfast_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(holdfast_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wno-missing-field-initializers
+  -fno-omit-frame-pointer)
+target_compile_definitions(holdfast_flags INTERFACE HOLDFAST_VERSION="${PROJECT_VERSION}")
+if(HOLDFAST_SANITIZE)
+  target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+endif()
+
+# The allocator is chosen at link time; sanitizers bring their own.
+function(holdfast_use_jemalloc target)
+  if(JEMALLOC_LIBRARY AND NOT HOLDFAST_SANITIZE)
+    target_link_libraries(${target} PRIVATE ${JEMALLOC_LIBRARY})
+  endif()
+endfunction()
+
+# What a folder links besides the folders below it.
+set(HOLDFAST_EXTERNAL_base fmt::fmt)
+set(HOLDFAST_EXTERNAL_codec ${LZF_LIBRARY} OpenSSL::Crypto)
+set(HOLDFAST_EXTERNAL_net PkgConfig::URING OpenSSL::SSL Threads::Threads)
+
+function(holdfast_layers)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/src/LAYERS rows REGEX "^[a-z]+ *->")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/LAYERS)
+  foreach(row ${rows})
+    string(REGEX MATCH "^([a-z]+) *-> *(.*)$" _ "${row}")
+    set(folder ${CMAKE_MATCH_1})
+    separate_arguments(below UNIX_COMMAND "${CMAKE_MATCH_2}")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+    list(FILTER sources EXCLUDE REGEX "_test\\.cc$|_bench\\.cc$|/main\\.cc$")
+    set(libraries ${HOLDFAST_EXTERNAL_${folder}})
+    foreach(name ${below})
+      list(APPEND libraries holdfast_${name})
+    endforeach()
+    if(sources)
+      add_library(holdfast_${folder} STATIC ${sources})
+      target_link_libraries(holdfast_${folder} PUBLIC holdfast_flags ${libraries})
+    else()
+      add_library(holdfast_${folder} INTERFACE)
+      target_link_libraries(holdfast_${folder} INTERFACE holdfast_flags ${libraries})
+    endif()
+  endforeach()
+endfunction()
+
+# One test binary per folder: src/<folder>/**/*_test.cc.
+function(holdfast_unit_tests)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/src/LAYERS rows REGEX "^[a-z]+ *->")
+  foreach(row ${rows})
+    string(REGEX MATCH "^([a-z]+)" folder "${row}")
+    file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*_test.cc)
+    if(tests)
+      add_executable(${folder}_test ${tests})
+      target_link_libraries(${folder}_test PRIVATE holdfast_${folder} GTest::gmock GTest::gtest_main)
+      target_compile_definitions(${folder}_test PRIVATE HOLDFAST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+      gtest_discover_tests(${folder}_test TEST_PREFIX ${folder}: DISCOVERY_TIMEOUT 60
+        PROPERTIES TIMEOUT 120 LABELS unit)
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,144 @@
+// Actions: everything a machine can ask of its host. The other half of the machine's face is machine.h.
+//
+// A machine never performs I/O; it queues actions and the host (net+app, or the simulator) carries them out in order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/time.h"
+
+namespace holdfast::action {
+
+/// Opens a listening socket; answered by Machine::listening.
+struct Listen {
+  ListenerId listener{};
+  Address address;  // host "*" = every IPv4 and "::*" every IPv6 address
+  int backlog = 511;
+  uint32_t unix_mode = 0;                // permissions of a UNIX socket, 0 = leave
+  std::optional<int> inherited_fd = {};  // an already bound and listening descriptor (`fd@N`)
+  bool v6only = true;
+};
+struct CloseListener {
+  ListenerId listener{};
+};
+
+/// Starts a connection; answered by Machine::connected or Machine::closed. Host names are the machine's business
+/// (Resolve first): `to.host` is numeric. A machine that gives up sends Close.
+struct Connect {
+  ConnId conn;
+  Address to;
+  std::optional<Address> source = {};  // local address to bind, port 0 = any
+  bool tcp_keepalive = true;
+};
+
+enum class CloseMode : uint8_t {
+  kFlush,  // send what is in the output queue (bounded by the host's linger limit), then close
+  kNow,    // close with FIN, drop unsent output
+  kReset,  // close with RST (SO_LINGER 0)
+};
+/// Ends a connection. The machine forgets the id at once: no further input names it.
+struct Close {
+  ConnId conn;
+  CloseMode mode = CloseMode::kNow;
+};
+
+/// The connection's output queue (Machine::output) went from empty to non-empty.
+struct Flush {
+  ConnId conn;
+};
+/// Half-close: FIN after the queued output.
+struct ShutdownWrite {
+  ConnId conn;
+};
+/// Stops or restarts reading: back-pressure.
+struct PauseReading {
+  ConnId conn;
+  bool paused = false;
+};
+
+struct Log {
+  LogLevel level = LogLevel::kNotice;
+  std::string text;
+};
+
+/// Replaces a whole file durably: temporary file beside it, fsync, rename, fsync of the directory.
+/// Answered by Machine::job_done.
+struct WriteFile {
+  JobId job{};
+  std::string path;
+  std::string bytes;
+  uint32_t mode = 0644;
+};
+/// Opens `path` + a temporary suffix for writing in pieces. Errors surface at CommitFile.
+struct BeginFile {
+  JobId job{};
+  std::string path;
+  uint32_t mode = 0644;
+};
+struct AppendFile {
+  JobId job{};  // of BeginFile
+  std::string bytes;
+};
+/// fsync, rename to its path, fsync of the directory. Answered by Machine::job_done.
+struct CommitFile {
+  JobId job{};
+};
+struct AbandonFile {
+  JobId job{};
+};
+/// Reads a whole file in pieces through Machine::file_data; a missing file answers job_done with ENOENT.
+struct ReadFile {
+  JobId job{};
+  std::string path;
+};
+struct RemoveFile {
+  std::string path;
+};
+
+/// Starts a child process, its output discarded. Answered by Machine::job_done with the raw wait status.
+struct Spawn {
+  JobId job{};
+  std::vector<std::string> argv;
+};
+struct KillChild {
+  JobId job{};
+  int signal = 9;
+};
+
+/// Looks a host name up off the machine's thread. Answered by Machine::resolved.
+struct Resolve {
+  JobId job{};
+  std::string host;
+};
+
+/// Blocks the whole process (DEBUG SLEEP).
+struct Stall {
+  Duration duration{};
+};
+/// Dies by a signal at once (DEBUG SEGFAULT), after the crash report.
+struct Crash {
+  int signal = 11;
+};
+/// Ends the process after the actions before it. Nothing is flushed by itself.
+struct Exit {
+  int code = 0;
+};
+
+}  // namespace holdfast::action
+
+namespace holdfast {
+
+using Action = std::variant<action::Flush, action::Close, action::Connect, action::PauseReading, action::ShutdownWrite,
+                            action::Log, action::Listen, action::CloseListener, action::WriteFile, action::BeginFile,
+                            action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile,
+                            action::RemoveFile, action::Spawn, action::KillChild, action::Resolve, action::Stall,
+                            action::Crash, action::Exit>;
+
+}  // namespace holdfast
