@@ -135,10 +135,10 @@ struct Exit {
 
 namespace holdfast {
 
-using Action = std::variant<action::Flush, action::Close, action::Connect, action::PauseReading, action::ShutdownWrite,
-                            action::Log, action::Listen, action::CloseListener, action::WriteFile, action::BeginFile,
-                            action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile,
-                            action::RemoveFile, action::Spawn, action::KillChild, action::Resolve, action::Stall,
-                            action::Crash, action::Exit>;
+using Action =
+    std::variant<action::Flush, action::Close, action::Connect, action::PauseReading, action::ShutdownWrite,
+                 action::Log, action::Listen, action::CloseListener, action::WriteFile, action::BeginFile,
+                 action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile, action::RemoveFile,
+                 action::Spawn, action::KillChild, action::Resolve, action::Stall, action::Crash, action::Exit>;
 
 }  // namespace holdfast

@@ -10,10 +10,10 @@ namespace holdfast {
 
 }  // namespace holdfast
 
-#define HF_ASSERT(condition)                                              \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]]                                        \
-      ::holdfast::assertion_failed(__FILE__, __LINE__, #condition);       \
+#define HF_ASSERT(condition)                                        \
+  do {                                                              \
+    if (!(condition)) [[unlikely]]                                  \
+      ::holdfast::assertion_failed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #define HF_UNREACHABLE() ::holdfast::assertion_failed(__FILE__, __LINE__, "unreachable")

@@ -72,13 +72,27 @@ std::string quoted(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '\\': out += "\\\\"; break;
-      case '"': out += "\\\""; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\a': out += "\\a"; break;
-      case '\b': out += "\\b"; break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\a':
+        out += "\\a";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
       default:
         if (byte >= 0x20 && byte < 0x7f) {
           out += c;
@@ -91,6 +105,78 @@ std::string quoted(std::string_view text) {
   }
   out += '"';
   return out;
+}
+
+namespace {
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = to_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/// One escape sequence of a double-quoted word; `i` is at the backslash and ends at the sequence's last character.
+char unescape(std::string_view line, size_t& i) {
+  if (line[i + 1] == 'x' && i + 3 < line.size() && hex_value(line[i + 2]) >= 0 && hex_value(line[i + 3]) >= 0) {
+    const int value = hex_value(line[i + 2]) * 16 + hex_value(line[i + 3]);
+    i += 3;
+    return static_cast<char>(value);
+  }
+  ++i;
+  switch (line[i]) {
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'b':
+      return '\b';
+    case 'a':
+      return '\a';
+    default:
+      return line[i];
+  }
+}
+
+/// One quoted stretch; `i` is at the opening quote and ends behind the closing one.
+bool quoted_stretch(std::string_view line, size_t& i, std::string& word) {
+  const char quote = line[i++];
+  for (; i < line.size(); ++i) {
+    if (line[i] == quote) {
+      ++i;
+      return i >= line.size() || is_space(line[i]);
+    }
+    if (quote == '"' && line[i] == '\\' && i + 1 < line.size()) {
+      word += unescape(line, i);
+    } else if (quote == '\'' && line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '\'') {
+      word += line[++i];
+    } else {
+      word += line[i];
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool split_quoted(std::string_view line, std::vector<std::string>& words) {
+  words.clear();
+  size_t i = 0;
+  while (true) {
+    while (i < line.size() && is_space(line[i])) ++i;
+    if (i >= line.size() || line[i] == '\0') return true;
+    std::string& word = words.emplace_back();
+    while (i < line.size() && !is_space(line[i]) && line[i] != '\0') {
+      if (line[i] == '"' || line[i] == '\'') {
+        if (!quoted_stretch(line, i, word)) return false;
+        break;
+      }
+      word += line[i++];
+    }
+  }
 }
 
 namespace {

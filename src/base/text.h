@@ -27,6 +27,11 @@ std::string_view trim(std::string_view text, std::string_view set = " \t\r\n");
 /// `text` in double quotes with \n \r \t \a \b \" \\ and \xNN escapes: Redis' representation in logs and files.
 std::string quoted(std::string_view text);
 
+/// Splits a line into words as inline requests and redis.conf do: double quotes with \n \r \t \b \a \xHH escapes,
+/// single quotes with \' only, no quote in the middle of a word's end. False: quotes are unbalanced, or a closing quote
+/// is not followed by a space.
+bool split_quoted(std::string_view line, std::vector<std::string>& words);
+
 /// Glob match as in KEYS, PSUBSCRIBE and CONFIG GET: * ? [a-z] [^x] \x. Iterative, linear in the text per star.
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case = false);
 
