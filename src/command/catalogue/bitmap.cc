@@ -1,0 +1,102 @@
+// Rows of the catalogue: the bitmap group. Facts of Redis 7.2.6; see command/spec.h for their meaning.
+#include "command/catalogue.h"
+
+namespace holdfast::command {
+namespace {
+
+constexpr KeySpec kBitcountKeys[] = {{.flags = kKeyRo | kKeyAccess,
+                                      .begin = KeySpec::Begin::kIndex,
+                                      .position = 1,
+                                      .find = KeySpec::Find::kRange,
+                                      .last = 0,
+                                      .step = 1,
+                                      .limit = 0}};
+
+constexpr KeySpec kBitfieldKeys[] = {{.flags = kKeyRw | kKeyUpdate | kKeyAccess | kKeyVariable,
+                                      .begin = KeySpec::Begin::kIndex,
+                                      .position = 1,
+                                      .find = KeySpec::Find::kRange,
+                                      .last = 0,
+                                      .step = 1,
+                                      .limit = 0}};
+
+constexpr KeySpec kBitopKeys[] = {{.flags = kKeyOw | kKeyUpdate,
+                                   .begin = KeySpec::Begin::kIndex,
+                                   .position = 2,
+                                   .find = KeySpec::Find::kRange,
+                                   .last = 0,
+                                   .step = 1,
+                                   .limit = 0},
+                                  {.flags = kKeyRo | kKeyAccess,
+                                   .begin = KeySpec::Begin::kIndex,
+                                   .position = 3,
+                                   .find = KeySpec::Find::kRange,
+                                   .last = -1,
+                                   .step = 1,
+                                   .limit = 0}};
+
+constexpr KeySpec kSetbitKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
+                                    .begin = KeySpec::Begin::kIndex,
+                                    .position = 1,
+                                    .find = KeySpec::Find::kRange,
+                                    .last = 0,
+                                    .step = 1,
+                                    .limit = 0}};
+
+constexpr Spec kRows[] = {
+    {.name = "bitcount",
+     .group = Group::kBitmap,
+     .arity = -2,
+     .since = "2.6.0",
+     .flags = kReadonly,
+     .categories = kCatBitmap,
+     .keys = kBitcountKeys},
+    {.name = "bitfield",
+     .group = Group::kBitmap,
+     .arity = -2,
+     .since = "3.2.0",
+     .flags = kWrite | kDenyOom | kMovableKeys,
+     .categories = kCatBitmap,
+     .keys = kBitfieldKeys},
+    {.name = "bitfield_ro",
+     .group = Group::kBitmap,
+     .arity = -2,
+     .since = "6.0.0",
+     .flags = kReadonly | kFast,
+     .categories = kCatBitmap,
+     .keys = kBitcountKeys},
+    {.name = "bitop",
+     .group = Group::kBitmap,
+     .arity = -4,
+     .since = "2.6.0",
+     .flags = kWrite | kDenyOom,
+     .categories = kCatBitmap,
+     .keys = kBitopKeys},
+    {.name = "bitpos",
+     .group = Group::kBitmap,
+     .arity = -3,
+     .since = "2.8.7",
+     .flags = kReadonly,
+     .categories = kCatBitmap,
+     .keys = kBitcountKeys},
+    {.name = "getbit",
+     .group = Group::kBitmap,
+     .arity = 3,
+     .since = "2.2.0",
+     .flags = kReadonly | kFast,
+     .categories = kCatBitmap,
+     .keys = kBitcountKeys},
+    {.name = "setbit",
+     .group = Group::kBitmap,
+     .arity = 4,
+     .since = "2.2.0",
+     .flags = kWrite | kDenyOom,
+     .categories = kCatBitmap,
+     .keys = kSetbitKeys},
+};
+
+}  // namespace
+
+std::span<const Spec> bitmap_rows() { return kRows; }
+
+}  // namespace holdfast::command
