@@ -1,0 +1,65 @@
+// Hash: a map from fields to values, both byte strings.
+//
+// Forms: kListpack = one packed block of field, value, field, value in insertion order; kHashtable = a Table of packed
+// items. The first write that exceeds hash-max-listpack-entries or -value turns it over for good.
+// Views handed out are borrowed until the next write to the hash. Visitors must not write.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "store/context.h"
+#include "store/function_ref.h"
+#include "store/packed.h"
+#include "store/table.h"
+#include "store/value.h"
+
+namespace holdfast::store {
+
+class Hash {
+ public:
+  using Visitor = FunctionRef<bool(std::string_view field, std::string_view value)>;
+
+  explicit Hash(Context& context);
+  Hash(const Hash&) = delete;
+  Hash& operator=(const Hash&) = delete;
+  ~Hash();
+  Hash* clone() const;
+
+  size_t size() const;
+  bool empty() const { return size() == 0; }
+
+  std::optional<std::string_view> get(std::string_view field) const;
+  bool contains(std::string_view field) const { return get(field).has_value(); }
+  /// True if the field is new. `value` may point into this hash's own memory only if the field keeps its size.
+  bool set(std::string_view field, std::string_view value);
+  bool erase(std::string_view field);
+
+  /// Until `visit` answers false.
+  void for_each(Visitor visit) const;
+  /// One random pair; the hash must not be empty.
+  void random(Prng& prng, FunctionRef<void(std::string_view, std::string_view)> visit) const;
+  /// Pair number `index` (0-based) in for_each order; O(n). For sampling without repetition from small hashes.
+  void at(size_t index, FunctionRef<void(std::string_view, std::string_view)> visit) const;
+  /// HSCAN: a packed hash is visited whole and answers 0.
+  uint64_t scan(uint64_t cursor, FunctionRef<void(std::string_view, std::string_view)> visit) const;
+
+  Encoding encoding() const { return table_ ? Encoding::kHashtable : Encoding::kListpack; }
+  size_t memory() const;
+  void check_invariants() const;
+
+ private:
+  void convert();
+  char* make_item(std::string_view field, std::string_view value) const;
+  void free_item(void* item) const;
+
+  Context* context_;
+  Packed packed_;
+  std::unique_ptr<Table> table_;
+  size_t item_bytes_ = 0;  // of all items in table_
+};
+
+}  // namespace holdfast::store

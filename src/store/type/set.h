@@ -1,0 +1,63 @@
+// Set: distinct byte strings without order.
+//
+// Forms: kIntset = sorted integers of the narrowest of 2, 4, 8 bytes; kListpack = one packed block in insertion order;
+// kHashtable = a Table of packed items. Writes that exceed set-max-* turn a set over to the next form for good.
+// Views handed out are borrowed until the next write to the set. Visitors must not write.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "store/context.h"
+#include "store/function_ref.h"
+#include "store/int_set.h"
+#include "store/packed.h"
+#include "store/table.h"
+#include "store/value.h"
+
+namespace holdfast::store {
+
+class Set {
+ public:
+  explicit Set(Context& context);
+  Set(const Set&) = delete;
+  Set& operator=(const Set&) = delete;
+  ~Set();
+  Set* clone() const;
+
+  size_t size() const;
+  bool empty() const { return size() == 0; }
+
+  bool contains(std::string_view member) const;
+  /// True if the member is new.
+  bool add(std::string_view member);
+  bool erase(std::string_view member);
+
+  /// Until `visit` answers false; integers ascend.
+  void for_each(FunctionRef<bool(std::string_view)> visit) const;
+  /// One random member; the set must not be empty.
+  void random(Prng& prng, FunctionRef<void(std::string_view)> visit) const;
+  /// SSCAN: a set without a table is visited whole and answers 0.
+  uint64_t scan(uint64_t cursor, FunctionRef<void(std::string_view)> visit) const;
+
+  Encoding encoding() const { return encoding_; }
+  size_t memory() const;
+  void check_invariants() const;
+
+ private:
+  void convert_to_packed();
+  void convert_to_table();
+  void add_item(std::string_view member);
+  void free_item(void* item) const;
+
+  Context* context_;
+  Encoding encoding_ = Encoding::kIntset;
+  IntSet ints_;
+  Packed packed_;
+  std::unique_ptr<Table> table_;
+  size_t item_bytes_ = 0;
+};
+
+}  // namespace holdfast::store
