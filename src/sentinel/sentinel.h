@@ -1,0 +1,99 @@
+// Sentinel: the failover machine. It watches primaries, replicas and other Sentinels, agrees with them that a primary is
+// gone, promotes a replica and tells everybody.
+//
+// Source: the behaviour of redis-sentinel 7.2 (command tables, hello messages, event texts, sentinel.conf).
+// How a host uses it: read the file, parse_redis_conf -> check_config (print, exit 1) -> process_settings (daemonize,
+// logs, pidfile) -> Sentinel, then drive it as any Machine. The machine filters its own log lines by `loglevel`.
+// Invariants: an epoch never goes back; at most one vote per primary and epoch, written to disk before anybody is told.
+// Reading order: instance.h (what is known), failover.h (what is done), vote.h, hello.h, config.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/machine.h"
+#include "conf/redis_conf.h"
+
+namespace holdfast::sentinel {
+
+inline constexpr uint16_t kDefaultPort = 26379;
+
+/// CPU seconds of the process, for INFO.
+struct CpuUsage {
+  double system = 0, user = 0, children_system = 0, children_user = 0;
+};
+
+struct Options {
+  conf::ParsedConf conf;                    // the file's directives, then those of the command line
+  std::string config_text;                  // content of the file alone; it is rewritten from here on
+  std::string config_path;                  // absolute
+  uint64_t seed = 0;                        // of ids and of random delays; must differ between processes
+  int64_t pid = 0;                          // for INFO and events
+  std::string redis_version = "7.2.6";      // what INFO and HELLO say
+  std::string executable;                   // absolute, for INFO
+  std::string os;                           // `uname` as INFO prints it
+  Duration utc_offset{};                    // local time, for the one log line that names a time of day
+  bool (*is_executable)(const std::string& path) = nullptr;  // null: every script counts as executable
+  CpuUsage (*cpu_usage)() = nullptr;        // null: zeros
+};
+
+/// Everything wrong with the configuration, in the original's words; empty = the Sentinel can start.
+/// Includes the errors the parser found. Print with conf::fatal_config_error.
+std::vector<conf::Diagnostic> check_config(const conf::ParsedConf& conf,
+                                           bool (*is_executable)(const std::string& path) = nullptr);
+
+/// What the process does about itself, before and around the machine. Values as in redis.conf; last line wins.
+struct ProcessSettings {
+  bool daemonize = false;
+  std::string pidfile;  // empty: none, but /var/run/redis.pid when daemonized. The machine removes it at the end.
+  std::string logfile;  // empty: standard output (nothing when daemonized)
+  std::string dir;      // empty: stay
+  std::string loglevel = "notice";
+  std::string supervised = "no";
+  bool syslog_enabled = false;
+  std::string syslog_ident = "redis";
+  std::string syslog_facility = "local0";
+  bool always_show_logo = false;
+};
+ProcessSettings process_settings(const conf::ParsedConf& conf);
+
+class Sentinel final : public Machine {
+ public:
+  /// `options.conf` passed check_config.
+  explicit Sentinel(Options options);
+  ~Sentinel() override;
+
+  void start(Now now) override;
+  ConnId accepted(const Accepted& from, Now now) override;
+  void listening(ListenerId listener, const Address& bound, int error, Now now) override;
+  void connected(ConnId conn, const Address& local, const Address& peer, Now now) override;
+  void receive(ConnId conn, std::string_view bytes, Now now) override;
+  void eof(ConnId conn, Now now) override;
+  void closed(ConnId conn, Closed why, Now now) override;
+  void drained(ConnId conn, Now now) override;
+  void file_data(JobId job, std::string_view bytes, Now now) override;
+  void job_done(JobId job, int status, Now now) override;
+  void resolved(JobId job, const std::vector<std::string>& addresses, Now now) override;
+  void signal(int number, Now now) override;
+  void tick(Now now) override;
+  Mono next_deadline() const override;
+  OutQueue& output(ConnId conn) override;
+
+  /// Asserts what must hold between two inputs. For tests and the simulator.
+  void check_invariants() const;
+
+  // What the simulator's checkers look at.
+  const std::string& myid() const;
+  uint64_t current_epoch() const;
+  /// The address this Sentinel would give to a client; an empty host if the name is unknown.
+  Address primary_address(std::string_view name) const;
+  uint64_t config_epoch(std::string_view name) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace holdfast::sentinel
