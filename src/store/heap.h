@@ -50,25 +50,4 @@ class Heap {
   size_t pages_ = 0;
 };
 
-/// Lets standard containers account their memory to a Heap.
-template <typename T>
-class HeapAllocator {
- public:
-  using value_type = T;
-  explicit HeapAllocator(Heap& heap) : heap_(&heap) {}
-  template <typename U>
-  // NOLINTNEXTLINE(google-explicit-constructor): rebinding is implicit by the allocator requirements
-  HeapAllocator(const HeapAllocator<U>& other) : heap_(other.heap()) {}
-  T* allocate(size_t n) { return static_cast<T*>(heap_->allocate(n * sizeof(T))); }
-  void deallocate(T* block, size_t n) { heap_->release(block, n * sizeof(T)); }
-  Heap* heap() const { return heap_; }
-  template <typename U>
-  bool operator==(const HeapAllocator<U>& other) const {
-    return heap_ == other.heap();
-  }
-
- private:
-  Heap* heap_;
-};
-
 }  // namespace holdfast::store

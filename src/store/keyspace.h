@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/context.h"
@@ -22,7 +23,7 @@
 
 namespace holdfast::store {
 
-class Dataset;
+struct EntryParts;
 
 /// A detached database on its way out: unreachable, maybe still read by a snapshot, freed in slices.
 struct KeyTable {
@@ -60,8 +61,8 @@ class Keyspace {
   Entry* find_for_write(const Key& key);
   /// A new key with an empty collection (any type but string). The key must be absent.
   Entry& create(const Key& key, Type type);
-  /// Inserts or overwrites a value of any type. Canonical int64 texts are held as integers. `expires_at_ms` replaces
-  /// the expiry (kNoExpiry = none).
+  /// Inserts or overwrites a value of any type. `value` must not point into the store. Canonical int64 texts are held
+  /// as integers. `expires_at_ms` replaces the expiry (kNoExpiry = none).
   Entry& set_string(const Key& key, std::string_view value, int64_t expires_at_ms = kNoExpiry);
   /// Replaces the value but keeps expiry and access clock (SET KEEPTTL, INCRBYFLOAT, SETRANGE); inserts if absent.
   Entry& set_string_keep_expiry(const Key& key, std::string_view value);
@@ -88,7 +89,7 @@ class Keyspace {
   /// Appends at most `limit` keys that are expired at `now_ms`, cost bounded by the segments that hold them. They stay
   /// in the database until erased. Returns how many.
   size_t collect_due(int64_t now_ms, size_t limit, std::vector<std::string>& keys);
-  /// No key expires before this (INT64_MAX = nothing expires): when to call collect_due next.
+  /// No key expires at or before this time (INT64_MAX = nothing expires): call collect_due once now > it.
   int64_t next_due_ms() const { return keys_->table.next_due_ms(); }
   /// INFO keyspace's avg_ttl in ms: mean time to live of keys with an expiry that are not over yet; by sampling at most
   /// `samples` home buckets from the start.
@@ -104,8 +105,10 @@ class Keyspace {
   void check_invariants() const;
 
  private:
-  Entry& put(const Key& key, Entry* entry);
-  void account_expiry(const Key& key, const Entry* before, const Entry* after);
+  Entry& add(const Key& key, Entry* entry);
+  Entry& reshape(const Key& key, void** slot, const EntryParts& parts);
+  Entry& put_string(const Key& key, const EntryParts& value, bool keep_expiry);
+  void account_expiry(const Key& key, bool had_expiry, const Entry* after);
 
   Context* context_;
   std::unique_ptr<KeyTable> keys_;

@@ -55,23 +55,27 @@ class RankTree {
  private:
   struct Inner;
   struct Node;
-  struct Split;
   template <typename Before>
   size_t count_while(Before before) const;
-  Split insert_into(Node* node, void* item);
-  Split insert_into_leaf(Leaf* leaf, void* item);
-  Split insert_into_inner(Inner* inner, void* item);
-  void erase_from(Node* node, void* item);
-  void rebalance(Inner* parent, uint32_t child);
-  void merge_leaves(Inner* parent, uint32_t left);
-  void merge_inners(Inner* parent, uint32_t left);
-  static void* first_of(const Node* node);
-  static size_t count_of(const Node* node);
+  /// Returns the new right neighbour of `node` if it had to be split, else null.
+  Node* insert_into(Node* node, void* item);
+  Node* insert_into_leaf(Leaf* leaf, void* item);
+  Node* insert_into_inner(Inner* inner, void* item);
+  void erase_from(Node* node, const void* item);
+  /// Merges children `left` and `left` + 1, or shares their content evenly.
+  void rebalance(Inner* parent, uint32_t left);
+  void rebalance_leaves(Inner* parent, uint32_t left);
+  void rebalance_inners(Inner* parent, uint32_t left);
+  static uint32_t child_for(const Inner& inner, const void* item);
+  static void refresh(Inner& inner, uint32_t child);
+  static void remove_child(Inner& inner, uint32_t child);
+  static void* first_of(const Node& node);
+  static size_t count_of(const Node& node);
   Leaf* new_leaf();
   Inner* new_inner(uint32_t height);
   void free_node(Node* node);
-  void free_below(Node* node);
-  size_t check_node(const Node* node, bool is_root) const;
+  void free_all(Node* node);
+  size_t check_node(const Node& node, bool is_root) const;
 
   Heap* heap_;
   Node* root_ = nullptr;

@@ -71,6 +71,8 @@ class Table {
   std::string_view key_of(const void* item) const;
 
   void* find(const Key& key) const;
+  /// Asks the processor for the bucket ahead of a find.
+  void prefetch(uint64_t hash) const;
   /// Runs the hook for the key's home bucket; every write path starts here.
   void announce(const Key& key) {
     if (hook_ != nullptr) [[unlikely]]
@@ -78,8 +80,9 @@ class Table {
   }
   /// The key must be absent. Announces by itself.
   void insert(const Key& key, void* item);
-  /// Puts `item` (same key) in the place of the present one, which is returned. Announces by itself.
-  void* replace(const Key& key, void* item);
+  /// The slot that holds the item, for replacing it by another with the same key; null if absent. Announce first.
+  /// Dies at the next insert or erase.
+  void** slot(const Key& key);
   /// Takes the item out; null if absent. Announces if present.
   void* erase(const Key& key);
 
@@ -120,22 +123,27 @@ class Table {
   Segment& segment_of(uint64_t hash) const;
   uint32_t bucket_of(const Segment& segment, uint64_t hash) const;
   Place locate(const Key& key) const;
-  void place(Segment& segment, uint64_t hash, void* item);
+  void put(Segment& segment, uint64_t hash, void* item);
   bool must_grow(const Segment& segment) const;
   void grow(Segment& segment);
   void double_buckets(Segment& segment);
   void split(Segment& segment);
-  void redistribute(Bucket* from, uint32_t count, FunctionRef<void(uint64_t, void*)> put);
+  /// Empties a chain into `scratch_` with each item's hash; its overflow buckets are freed.
+  void empty_chain(Segment& segment, Bucket& home);
   Segment* new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t prefix);
   void free_segment(Segment* segment);
   Bucket* new_buckets(uint32_t count);
   void free_buckets(Bucket* buckets, uint32_t count);
-  void free_chain(Bucket& bucket);
   void due_up(uint32_t index);
   void due_down(uint32_t index);
   void due_remove(Segment& segment);
 
   Context* context_;
+  struct Hashed {
+    uint64_t hash;
+    void* item;
+  };
+
   uint32_t key_offset_;
   uint32_t depth_ = 0;
   std::vector<Segment*> directory_;
@@ -144,6 +152,8 @@ class Table {
   size_t size_ = 0;
   size_t memory_ = 0;
   size_t segment_count_ = 0;
+  uint64_t drained_to_ = 0;      // position of drain()
+  std::vector<Hashed> scratch_;  // of a split, empty otherwise
 };
 
 }  // namespace holdfast::store

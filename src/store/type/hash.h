@@ -34,7 +34,7 @@ class Hash {
 
   std::optional<std::string_view> get(std::string_view field) const;
   bool contains(std::string_view field) const { return get(field).has_value(); }
-  /// True if the field is new. `value` may point into this hash's own memory only if the field keeps its size.
+  /// True if the field is new. Neither argument may point into this hash.
   bool set(std::string_view field, std::string_view value);
   bool erase(std::string_view field);
 
@@ -53,8 +53,8 @@ class Hash {
 
  private:
   void convert();
-  char* make_item(std::string_view field, std::string_view value) const;
-  void free_item(void* item) const;
+  char* make_item(std::string_view field, std::string_view value);
+  void free_item(void* item);
 
   Context* context_;
   Packed packed_;

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "store/context.h"
 #include "store/function_ref.h"
 #include "store/packed.h"
+#include "store/ring.h"
 #include "store/value.h"
 
 namespace holdfast::store {
@@ -66,20 +66,18 @@ class List {
     Packed packed;
     uint32_t count = 0;
   };
-  using Nodes = std::deque<Node, HeapAllocator<Node>>;
   struct Position {
     size_t node = 0;
     size_t index = 0;  // element inside the node
   };
-  bool fits(const Node& node, size_t extra_bytes) const;
+  bool fits(const Node& node, size_t element_size) const;
   Position locate(size_t index) const;
   void insert_at(size_t index, std::string_view element);
   void erase_at(Position position);
-  void free_node(Node& node);
-  void push_node(bool front);
+  size_t remove_in(size_t node, std::string_view element, size_t limit, bool from_tail);
 
   Context* context_;
-  Nodes nodes_;
+  Ring<Node> nodes_;
   size_t size_ = 0;
 };
 

@@ -50,7 +50,7 @@ class Set {
   void convert_to_packed();
   void convert_to_table();
   void add_item(std::string_view member);
-  void free_item(void* item) const;
+  void free_item(void* item);
 
   Context* context_;
   Encoding encoding_ = Encoding::kIntset;

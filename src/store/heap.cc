@@ -1,0 +1,156 @@
+#include "store/heap.h"
+
+#include <cstdlib>
+
+#include "base/assert.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HOLDFAST_STORE_MALLOC_ONLY 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define HOLDFAST_STORE_MALLOC_ONLY 1
+#endif
+
+namespace holdfast::store {
+
+namespace {
+#ifdef HOLDFAST_STORE_MALLOC_ONLY
+constexpr bool kSlabs = false;  // so that the sanitizer sees every block
+#else
+constexpr bool kSlabs = true;
+#endif
+constexpr size_t kHeaderBytes = 64;  // keeps 64-byte blocks on cache lines
+}  // namespace
+
+struct Heap::FreeBlock {
+  FreeBlock* next;
+};
+
+struct Heap::Page {
+  Page* previous;
+  Page* next;
+  FreeBlock* free;
+  uint32_t size_class;  // bytes / 8
+  uint32_t live;
+  uint32_t fresh;     // blocks never handed out start here
+  uint32_t capacity;  // blocks
+  char* block(uint32_t index) { return reinterpret_cast<char*>(this) + kHeaderBytes + size_t{index} * size_class * 8; }
+};
+
+Heap::~Heap() { HF_ASSERT(used_ == 0); }
+
+size_t Heap::class_bytes(size_t bytes) {
+  return bytes <= kSmallMax ? (bytes + 7) & ~size_t{7} : (bytes + 15) & ~size_t{15};
+}
+
+Heap::Page* Heap::page_of(void* block) {
+  return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(block) & ~uintptr_t{kPageBytes - 1});
+}
+
+void* Heap::allocate(size_t bytes) {
+  HF_ASSERT(bytes > 0);
+  const size_t rounded = class_bytes(bytes);
+  used_ += rounded;
+  if (!kSlabs || rounded > kSmallMax) {
+    void* const block = std::malloc(rounded);
+    HF_ASSERT(block != nullptr);
+    return block;
+  }
+  const size_t size_class = rounded / 8;
+  Page* page = partial_[size_class];
+  if (page == nullptr) page = new_page(size_class);
+  void* block = nullptr;
+  if (page->free != nullptr) {
+    block = page->free;
+    page->free = page->free->next;
+  } else {
+    block = page->block(page->fresh++);
+  }
+  if (++page->live == page->capacity) unlink(page);
+  return block;
+}
+
+void Heap::release(void* block, size_t bytes) {
+  const size_t rounded = class_bytes(bytes);
+  HF_ASSERT(used_ >= rounded);
+  used_ -= rounded;
+  if (!kSlabs || rounded > kSmallMax) {
+    std::free(block);
+    return;
+  }
+  Page* const page = page_of(block);
+  HF_ASSERT(page->size_class == rounded / 8 && page->live > 0);
+  auto* const free = static_cast<FreeBlock*>(block);
+  free->next = page->free;
+  page->free = free;
+  if (page->live-- == page->capacity) link(page);
+  if (page->live == 0) {
+    unlink(page);
+    --pages_;
+    std::free(page);
+  }
+}
+
+void* Heap::allocate_aligned(size_t bytes) {
+  const size_t rounded = (bytes + 63) & ~size_t{63};
+  used_ += rounded;
+  void* const block = std::aligned_alloc(64, rounded);
+  HF_ASSERT(block != nullptr);
+  return block;
+}
+
+void Heap::release_aligned(void* block, size_t bytes) {
+  const size_t rounded = (bytes + 63) & ~size_t{63};
+  HF_ASSERT(used_ >= rounded);
+  used_ -= rounded;
+  std::free(block);
+}
+
+Heap::Page* Heap::new_page(size_t size_class) {
+  auto* const page = static_cast<Page*>(std::aligned_alloc(kPageBytes, kPageBytes));
+  HF_ASSERT(page != nullptr);
+  static_assert(sizeof(Page) <= kHeaderBytes);
+  page->free = nullptr;
+  page->size_class = static_cast<uint32_t>(size_class);
+  page->live = 0;
+  page->fresh = 0;
+  page->capacity = static_cast<uint32_t>((kPageBytes - kHeaderBytes) / (size_class * 8));
+  ++pages_;
+  link(page);
+  return page;
+}
+
+void Heap::link(Page* page) {
+  Page*& head = partial_[page->size_class];
+  page->previous = nullptr;
+  page->next = head;
+  if (head != nullptr) head->previous = page;
+  head = page;
+}
+
+void Heap::unlink(Page* page) {
+  if (page->previous != nullptr) {
+    page->previous->next = page->next;
+  } else {
+    partial_[page->size_class] = page->next;
+  }
+  if (page->next != nullptr) page->next->previous = page->previous;
+}
+
+void Heap::check_invariants() const {
+  for (size_t size_class = 1; size_class <= kSmallMax / 8; ++size_class) {
+    const Page* previous = nullptr;
+    for (Page* page = partial_[size_class]; page != nullptr; page = page->next) {
+      HF_ASSERT(page->size_class == size_class && page->previous == previous);
+      HF_ASSERT(page->live > 0 && page->live < page->capacity);
+      uint32_t free = page->capacity - page->fresh;
+      for (const FreeBlock* block = page->free; block != nullptr; block = block->next) ++free;
+      HF_ASSERT(page->live + free == page->capacity);
+      previous = page;
+    }
+  }
+}
+
+}  // namespace holdfast::store

@@ -1,0 +1,441 @@
+#include "store/table.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+#include "base/assert.h"
+#include "base/prng.h"
+#include "store/context.h"
+#include "store/varint.h"
+#include "store/write_hook.h"
+
+namespace holdfast::store {
+
+namespace {
+
+constexpr uint32_t kLocalDepthMax = 48;  // below the hash bits that serve as tags
+
+uint64_t reverse_bits(uint64_t v) {
+  v = (v >> 1 & 0x5555555555555555) | (v & 0x5555555555555555) << 1;
+  v = (v >> 2 & 0x3333333333333333) | (v & 0x3333333333333333) << 2;
+  v = (v >> 4 & 0x0f0f0f0f0f0f0f0f) | (v & 0x0f0f0f0f0f0f0f0f) << 4;
+  return __builtin_bswap64(v);
+}
+
+uint64_t low_bits(uint32_t count) { return (uint64_t{1} << count) - 1; }
+
+uint8_t tag_of(uint64_t hash) { return static_cast<uint8_t>(hash >> 56); }
+
+bool has_overflow(const Bucket& bucket) { return (bucket.present & Bucket::kOverflow) != 0; }
+Bucket* overflow_of(const Bucket& bucket) {
+  return has_overflow(bucket) ? static_cast<Bucket*>(bucket.slots[Bucket::kSlots - 1]) : nullptr;
+}
+uint8_t item_bits(const Bucket& bucket) { return bucket.present & 0x7f; }
+uint8_t free_bits(const Bucket& bucket) {
+  return static_cast<uint8_t>(~bucket.present & (has_overflow(bucket) ? 0x3f : 0x7f));
+}
+
+void put_in(Bucket& bucket, uint32_t slot, uint64_t hash, void* item) {
+  bucket.slots[slot] = item;
+  bucket.tags[slot] = tag_of(hash);
+  bucket.present |= static_cast<uint8_t>(1U << slot);
+}
+
+/// One bit per slot whose tag may equal `tag` (rarely also a neighbour's bit; the key decides).
+uint8_t matching_tags(const Bucket& bucket, uint8_t tag) {
+  uint64_t word = 0;
+  std::memcpy(&word, bucket.tags, sizeof(word));  // 7 tags and the presence byte
+  word ^= 0x0101010101010101 * tag;
+  const uint64_t zero_bytes = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+  // Gathers the top bit of each byte into the lowest byte.
+  return static_cast<uint8_t>((zero_bytes >> 7) * 0x0102040810204080 >> 56) & item_bits(bucket);
+}
+
+template <typename Visit>
+void visit_chain(const Bucket& home, Visit visit) {
+  for (const Bucket* bucket = &home; bucket != nullptr; bucket = overflow_of(*bucket)) {
+    for (uint32_t bits = item_bits(*bucket); bits != 0; bits &= bits - 1) visit(bucket->slots[std::countr_zero(bits)]);
+  }
+}
+
+}  // namespace
+
+struct Table::Place {
+  Segment* segment = nullptr;
+  Bucket* previous = nullptr;  // bucket before `bucket` in the chain, null if that is the home bucket
+  Bucket* bucket = nullptr;    // null = absent
+  uint32_t slot = 0;
+};
+
+Table::Table(Context& context, uint32_t key_offset) : context_(&context), key_offset_(key_offset) {
+  directory_.push_back(new_segment(0, 0, 0));
+}
+
+Table::~Table() {
+  for (size_t i = directory_.size(); i-- > 0;) {
+    Segment* const segment = directory_[i];
+    if (segment->prefix != i) continue;  // an alias; the segment goes with its lowest index
+    for (uint32_t b = 0; b < segment->bucket_count(); ++b) {
+      for (Bucket* next = overflow_of(segment->buckets[b]); next != nullptr;) {
+        Bucket* const gone = next;
+        next = overflow_of(*next);
+        free_buckets(gone, 1);
+      }
+    }
+    free_segment(segment);
+  }
+  HF_ASSERT(memory_ == 0);
+}
+
+std::string_view Table::key_of(const void* item) const {
+  uint64_t size = 0;
+  const char* const bytes = get_varint(static_cast<const char*>(item) + key_offset_, size);
+  return {bytes, size};
+}
+
+Segment& Table::segment_of(uint64_t hash) const {
+  return *directory_[hash >> Segment::kBitsMax & (directory_.size() - 1)];
+}
+
+uint32_t Table::bucket_of(const Segment& segment, uint64_t hash) const {
+  return static_cast<uint32_t>(hash & (segment.bucket_count() - 1));
+}
+
+void Table::prefetch(uint64_t hash) const {
+  const Segment& segment = segment_of(hash);
+  __builtin_prefetch(&segment.buckets[bucket_of(segment, hash)]);
+}
+
+void* Table::find(const Key& key) const {
+  const Segment& segment = segment_of(key.hash);
+  const uint8_t tag = tag_of(key.hash);
+  const Bucket* bucket = &segment.buckets[bucket_of(segment, key.hash)];
+  do {
+    for (uint32_t bits = matching_tags(*bucket, tag); bits != 0; bits &= bits - 1) {
+      void* const item = bucket->slots[std::countr_zero(bits)];
+      if (key_of(item) == key.bytes) [[likely]]
+        return item;
+    }
+    bucket = overflow_of(*bucket);
+  } while (bucket != nullptr);
+  return nullptr;
+}
+
+Table::Place Table::locate(const Key& key) const {
+  Place place;
+  place.segment = &segment_of(key.hash);
+  const uint8_t tag = tag_of(key.hash);
+  Bucket* bucket = &place.segment->buckets[bucket_of(*place.segment, key.hash)];
+  while (bucket != nullptr) {
+    for (uint32_t bits = matching_tags(*bucket, tag); bits != 0; bits &= bits - 1) {
+      const auto slot = static_cast<uint32_t>(std::countr_zero(bits));
+      if (key_of(bucket->slots[slot]) != key.bytes) continue;
+      place.bucket = bucket;
+      place.slot = slot;
+      return place;
+    }
+    place.previous = bucket;
+    bucket = overflow_of(*bucket);
+  }
+  return place;
+}
+
+void** Table::slot(const Key& key) {
+  const Place place = locate(key);
+  return place.bucket == nullptr ? nullptr : &place.bucket->slots[place.slot];
+}
+
+void Table::announce_slow(const Key& key) {
+  Segment& segment = segment_of(key.hash);
+  hook_->before_write(*this, segment, bucket_of(segment, key.hash));
+}
+
+void Table::insert(const Key& key, void* item) {
+  announce(key);
+  Segment* segment = &segment_of(key.hash);
+  if (must_grow(*segment)) [[unlikely]] {
+    grow(*segment);
+    segment = &segment_of(key.hash);
+  }
+  put(*segment, key.hash, item);
+  ++segment->count;
+  ++size_;
+}
+
+void Table::put(Segment& segment, uint64_t hash, void* item) {
+  Bucket* bucket = &segment.buckets[bucket_of(segment, hash)];
+  while (true) {
+    if (const uint8_t free = free_bits(*bucket); free != 0) {
+      put_in(*bucket, static_cast<uint32_t>(std::countr_zero(free)), hash, item);
+      return;
+    }
+    if (!has_overflow(*bucket)) break;
+    bucket = overflow_of(*bucket);
+  }
+  // The last slot becomes the link; its item moves on with the newcomer.
+  constexpr uint32_t kLink = Bucket::kSlots - 1;
+  Bucket* const overflow = new_buckets(1);
+  ++segment.overflows;
+  overflow->slots[0] = bucket->slots[kLink];
+  overflow->tags[0] = bucket->tags[kLink];
+  overflow->present = 1;
+  put_in(*overflow, 1, hash, item);
+  bucket->slots[kLink] = overflow;
+  bucket->present = 0x3f | Bucket::kOverflow;
+}
+
+void* Table::erase(const Key& key) {
+  const Place place = locate(key);
+  if (place.bucket == nullptr) return nullptr;
+  announce(key);
+  Bucket& bucket = *place.bucket;
+  void* const item = bucket.slots[place.slot];
+  bucket.present &= static_cast<uint8_t>(~(1U << place.slot));
+  if (place.previous != nullptr && item_bits(bucket) == 0) {
+    Bucket* const rest = overflow_of(bucket);
+    place.previous->slots[Bucket::kSlots - 1] = rest;
+    if (rest == nullptr) place.previous->present &= static_cast<uint8_t>(~Bucket::kOverflow);
+    free_buckets(&bucket, 1);
+    --place.segment->overflows;
+  }
+  --place.segment->count;
+  --size_;
+  return item;
+}
+
+bool Table::must_grow(const Segment& segment) const {
+  // Fill cycles between 0.56 and 1.125 items per home slot (reference/server.md 3.3: the tuning knob).
+  return segment.count * 8 >= segment.bucket_count() * Bucket::kSlots * 9 && segment.local_depth < kLocalDepthMax;
+}
+
+void Table::grow(Segment& segment) {
+  if (segment.bucket_bits < Segment::kBitsMax) {
+    double_buckets(segment);
+  } else {
+    split(segment);
+  }
+}
+
+void Table::empty_chain(Segment& segment, Bucket& home) {
+  scratch_.clear();
+  visit_chain(home, [&](void* item) { scratch_.push_back({hash_bytes(key_of(item), context_->seed), item}); });
+  for (Bucket* next = overflow_of(home); next != nullptr;) {
+    Bucket* const gone = next;
+    next = overflow_of(*next);
+    free_buckets(gone, 1);
+    --segment.overflows;
+  }
+  home = Bucket{};
+}
+
+void Table::double_buckets(Segment& segment) {
+  const uint32_t old_count = segment.bucket_count();
+  Bucket* const old = segment.buckets;
+  Bucket* const wide = new_buckets(old_count * 2);
+  std::copy(old, old + old_count, wide);
+  free_buckets(old, old_count);
+  segment.buckets = wide;
+  ++segment.bucket_bits;
+  for (uint32_t i = 0; i < old_count; ++i) {
+    if (segment.is_visited(i)) segment.mark_visited(i + old_count);
+    empty_chain(segment, wide[i]);
+    for (const Hashed& hashed : scratch_) put(segment, hashed.hash, hashed.item);
+  }
+  scratch_.clear();
+}
+
+void Table::split(Segment& segment) {
+  const uint32_t bit = segment.local_depth;
+  if (bit == depth_) {
+    const size_t half = directory_.size();
+    directory_.resize(half * 2);
+    std::copy_n(directory_.begin(), half, directory_.begin() + static_cast<ptrdiff_t>(half));
+    ++depth_;
+  }
+  Segment* const twin = new_segment(Segment::kBitsMax, bit + 1, segment.prefix | uint64_t{1} << bit);
+  segment.local_depth = bit + 1;
+  twin->snapshot = segment.snapshot;
+  std::copy_n(segment.visited, 2, twin->visited);
+  for (uint64_t i = twin->prefix; i < directory_.size(); i += uint64_t{1} << (bit + 1)) directory_[i] = twin;
+  for (uint32_t i = 0; i < segment.bucket_count(); ++i) {
+    empty_chain(segment, segment.buckets[i]);
+    for (const Hashed& hashed : scratch_) {
+      const bool moves = (hashed.hash >> (Segment::kBitsMax + bit) & 1) != 0;
+      put(moves ? *twin : segment, hashed.hash, hashed.item);
+      if (!moves) continue;
+      ++twin->count;
+      --segment.count;
+    }
+  }
+  scratch_.clear();
+  if (segment.due_ms != Segment::kNothingDue) set_due(*twin, segment.due_ms);
+}
+
+Segment* Table::new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t prefix) {
+  auto* const segment = new (context_->heap.allocate(sizeof(Segment))) Segment;
+  segment->bucket_bits = bucket_bits;
+  segment->local_depth = local_depth;
+  segment->prefix = prefix;
+  segment->buckets = new_buckets(segment->bucket_count());
+  memory_ += Heap::class_bytes(sizeof(Segment));
+  ++segment_count_;
+  return segment;
+}
+
+void Table::free_segment(Segment* segment) {
+  free_buckets(segment->buckets, segment->bucket_count());
+  segment->~Segment();
+  context_->heap.release(segment, sizeof(Segment));
+  memory_ -= Heap::class_bytes(sizeof(Segment));
+  --segment_count_;
+}
+
+Bucket* Table::new_buckets(uint32_t count) {
+  const size_t bytes = count * sizeof(Bucket);
+  void* const block = count == 1 ? context_->heap.allocate(bytes) : context_->heap.allocate_aligned(bytes);
+  memory_ += bytes;
+  auto* const buckets = static_cast<Bucket*>(block);
+  for (uint32_t i = 0; i < count; ++i) new (buckets + i) Bucket;
+  return buckets;
+}
+
+void Table::free_buckets(Bucket* buckets, uint32_t count) {
+  const size_t bytes = count * sizeof(Bucket);
+  if (count == 1) {
+    context_->heap.release(buckets, bytes);
+  } else {
+    context_->heap.release_aligned(buckets, bytes);
+  }
+  memory_ -= bytes;
+}
+
+uint64_t Table::scan(uint64_t cursor, FunctionRef<void(void*)> visit) const {
+  // The table is a trie over hash bits, lowest first. Read backwards, a cursor is a point of [0, 2^64) and a home
+  // bucket an interval of it; a scan visits the interval at its point and goes on at that interval's end. Growth only
+  // cuts intervals, so nothing before the point is new and nothing after it is lost.
+  const Segment& segment = segment_of(cursor);
+  visit_chain(segment.buckets[bucket_of(segment, cursor)], [&](void* item) { visit(item); });
+  const uint64_t mask = low_bits(segment.bucket_bits + segment.local_depth);
+  cursor |= ~mask;
+  return reverse_bits(reverse_bits(cursor) + 1);
+}
+
+void* Table::random(Prng& prng) const {
+  if (size_ == 0) return nullptr;
+  constexpr uint32_t kTries = 256;
+  constexpr uint32_t kChainMax = 16;  // longer chains are a rarity whose tail is never chosen here
+  for (uint32_t i = 0; i < kTries; ++i) {
+    const uint64_t at = prng.next();
+    const Segment& segment = segment_of(at);
+    uint32_t skip = static_cast<uint32_t>(at >> 60) & (kChainMax - 1);
+    void* chosen = nullptr;
+    uint32_t index = 0;
+    visit_chain(segment.buckets[bucket_of(segment, at)], [&](void* item) {
+      if (index++ == skip) chosen = item;
+    });
+    if (chosen != nullptr) return chosen;
+  }
+  // A table that shrank a lot: the first segment with items from a random point on, any of its items.
+  uint64_t position = prng.next();
+  while (true) {
+    const Segment& segment = *segment_at(position);
+    position = position_after(segment);
+    if (segment.count == 0) continue;
+    uint64_t skip = prng.below(segment.count);
+    void* chosen = nullptr;
+    for (uint32_t b = 0; b < segment.bucket_count(); ++b) {
+      visit_chain(segment.buckets[b], [&](void* item) {
+        if (skip-- == 0) chosen = item;
+      });
+    }
+    return chosen;
+  }
+}
+
+void Table::for_each(FunctionRef<bool(void*)> visit) const {
+  uint64_t position = 0;
+  do {
+    const Segment& segment = *segment_at(position);
+    bool more = true;
+    for (uint32_t b = 0; b < segment.bucket_count() && more; ++b) {
+      visit_chain(segment.buckets[b], [&](void* item) {
+        if (more) more = visit(item);
+      });
+    }
+    if (!more) return;
+    position = position_after(segment);
+  } while (position != 0);
+}
+
+bool Table::drain(size_t limit, FunctionRef<void(void*)> take) {
+  for (size_t taken = 0; size_ > 0;) {
+    if (taken >= limit) return false;
+    Segment& segment = *segment_at(drained_to_);
+    for (uint32_t b = 0; b < segment.bucket_count(); ++b) {
+      Bucket& home = segment.buckets[b];
+      visit_chain(home, [&](void* item) { take(item); });
+      for (Bucket* next = overflow_of(home); next != nullptr;) {
+        Bucket* const gone = next;
+        next = overflow_of(*next);
+        free_buckets(gone, 1);
+      }
+      home = Bucket{};
+    }
+    taken += segment.count;
+    size_ -= segment.count;
+    segment.count = 0;
+    segment.overflows = 0;
+    drained_to_ = position_after(segment);
+  }
+  return true;
+}
+
+Segment* Table::segment_at(uint64_t position) const {
+  return directory_[reverse_bits(position) & (directory_.size() - 1)];
+}
+
+uint64_t Table::position_after(const Segment& segment) {
+  if (segment.local_depth == 0) return 0;
+  return reverse_bits(segment.prefix) + (uint64_t{1} << (64 - segment.local_depth));
+}
+
+void Table::for_each_in_bucket(const Segment& segment, uint32_t bucket, FunctionRef<void(void*)> visit) const {
+  visit_chain(segment.buckets[bucket], [&](void* item) { visit(item); });
+}
+
+void Table::check_invariants() const {
+  size_t items = 0;
+  size_t segments = 0;
+  HF_ASSERT(directory_.size() == size_t{1} << depth_);
+  for (size_t i = 0; i < directory_.size(); ++i) {
+    const Segment& segment = *directory_[i];
+    HF_ASSERT((i & low_bits(segment.local_depth)) == segment.prefix && segment.local_depth <= depth_);
+    HF_ASSERT(segment.bucket_bits == Segment::kBitsMax || depth_ == 0);
+    if (segment.prefix != i) continue;
+    ++segments;
+    size_t in_segment = 0;
+    size_t overflows = 0;
+    for (uint32_t b = 0; b < segment.bucket_count(); ++b) {
+      for (const Bucket* bucket = &segment.buckets[b]; bucket != nullptr; bucket = overflow_of(*bucket)) {
+        HF_ASSERT(bucket == &segment.buckets[b] || item_bits(*bucket) != 0);
+        overflows += has_overflow(*bucket) ? 1 : 0;
+        for (uint32_t bits = item_bits(*bucket); bits != 0; bits &= bits - 1) {
+          const auto slot = static_cast<uint32_t>(std::countr_zero(bits));
+          const uint64_t hash = hash_bytes(key_of(bucket->slots[slot]), context_->seed);
+          HF_ASSERT(&segment_of(hash) == &segment && bucket_of(segment, hash) == b);
+          HF_ASSERT(bucket->tags[slot] == tag_of(hash));
+          ++in_segment;
+        }
+      }
+    }
+    HF_ASSERT(in_segment == segment.count && overflows == segment.overflows);
+    HF_ASSERT(segment.due_ms == Segment::kNothingDue || due_heap_[segment.due_index] == &segment);
+    items += in_segment;
+  }
+  HF_ASSERT(items == size_ && segments == segment_count_);
+  for (size_t i = 1; i < due_heap_.size(); ++i) HF_ASSERT(due_heap_[(i - 1) / 2]->due_ms <= due_heap_[i]->due_ms);
+}
+
+}  // namespace holdfast::store

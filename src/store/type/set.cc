@@ -1,0 +1,202 @@
+#include "store/type/set.h"
+
+#include <cstring>
+#include <string>
+
+#include "base/assert.h"
+#include "base/prng.h"
+#include "base/text.h"
+#include "store/body.h"
+#include "store/varint.h"
+
+namespace holdfast::store {
+
+namespace {
+
+// An item of the table: [member length varint][member].
+std::string_view read_item(const void* item) {
+  uint64_t size = 0;
+  const char* const at = get_varint(static_cast<const char*>(item), size);
+  return {at, size};
+}
+
+size_t item_bytes(std::string_view member) { return varint_size(member.size()) + member.size(); }
+
+}  // namespace
+
+Set::Set(Context& context) : context_(&context) {}
+
+Set::~Set() {
+  ints_.clear(context_->heap);
+  packed_.clear(context_->heap);
+  if (table_) table_->drain(SIZE_MAX, [&](void* item) { free_item(item); });
+}
+
+void Set::add_item(std::string_view member) {
+  const size_t bytes = item_bytes(member);
+  auto* const item = static_cast<char*>(context_->heap.allocate(bytes));
+  char* const at = put_varint(item, member.size());
+  if (!member.empty()) std::memcpy(at, member.data(), member.size());
+  item_bytes_ += Heap::class_bytes(bytes);
+  table_->insert(context_->key(member), item);
+}
+
+void Set::free_item(void* item) {
+  const size_t bytes = item_bytes(read_item(item));
+  item_bytes_ -= Heap::class_bytes(bytes);
+  context_->heap.release(item, bytes);
+}
+
+Set* Set::clone() const {
+  Set* const copy = make_body<Set>(*context_);
+  copy->encoding_ = encoding_;
+  copy->ints_ = ints_.clone(context_->heap);
+  copy->packed_ = packed_.clone(context_->heap);
+  if (table_) {
+    copy->table_ = std::make_unique<Table>(*context_, 0);
+    for_each([&](std::string_view member) {
+      copy->add_item(member);
+      return true;
+    });
+  }
+  return copy;
+}
+
+size_t Set::size() const {
+  if (encoding_ == Encoding::kIntset) return ints_.size();
+  return table_ ? table_->size() : packed_.count();
+}
+
+bool Set::contains(std::string_view member) const {
+  if (encoding_ == Encoding::kIntset) {
+    const auto value = parse_int64(member);
+    return value && ints_.contains(*value);
+  }
+  if (table_) return table_->find(context_->key(member)) != nullptr;
+  return packed_.find(member) != packed_.end();
+}
+
+bool Set::add(std::string_view member) {
+  const Limits& limits = context_->limits;
+  if (encoding_ == Encoding::kIntset) {
+    if (const auto value = parse_int64(member)) {
+      if (!ints_.insert(context_->heap, *value)) return false;
+      // COMPAT: a full intset becomes a table even when a listpack would still hold it.
+      if (ints_.size() > limits.set_max_intset_entries) convert_to_table();
+      return true;
+    }
+    if (ints_.size() < limits.set_max_listpack_entries && member.size() <= limits.set_max_listpack_value) {
+      convert_to_packed();
+    } else {
+      convert_to_table();
+    }
+  }
+  if (encoding_ == Encoding::kListpack) {
+    if (packed_.find(member) != packed_.end()) return false;
+    if (packed_.count() < limits.set_max_listpack_entries && member.size() <= limits.set_max_listpack_value) {
+      packed_.push_back(context_->heap, member);
+      return true;
+    }
+    convert_to_table();
+  }
+  if (table_->find(context_->key(member)) != nullptr) return false;
+  add_item(member);
+  return true;
+}
+
+void Set::convert_to_packed() {
+  for_each([&](std::string_view member) {
+    packed_.push_back(context_->heap, member);
+    return true;
+  });
+  ints_.clear(context_->heap);
+  encoding_ = Encoding::kListpack;
+}
+
+void Set::convert_to_table() {
+  table_ = std::make_unique<Table>(*context_, 0);
+  const auto add_all = [&](std::string_view member) {
+    add_item(member);
+    return true;
+  };
+  for_each(add_all);
+  ints_.clear(context_->heap);
+  packed_.clear(context_->heap);
+  encoding_ = Encoding::kHashtable;
+}
+
+bool Set::erase(std::string_view member) {
+  if (encoding_ == Encoding::kIntset) {
+    const auto value = parse_int64(member);
+    return value && ints_.erase(context_->heap, *value);
+  }
+  if (table_) {
+    void* const item = table_->erase(context_->key(member));
+    if (item != nullptr) free_item(item);
+    return item != nullptr;
+  }
+  const auto at = packed_.find(member);
+  if (at == packed_.end()) return false;
+  packed_.erase(context_->heap, at);
+  return true;
+}
+
+void Set::for_each(FunctionRef<bool(std::string_view)> visit) const {
+  switch (encoding_) {
+    case Encoding::kIntset:
+      for (uint32_t i = 0; i < ints_.size(); ++i) {
+        NumberBuffer buffer;
+        if (!visit(print_integer(ints_.at(i), buffer))) return;
+      }
+      return;
+    case Encoding::kListpack:
+      for (auto at = packed_.begin(); at != packed_.end(); at = packed_.next(at)) {
+        if (!visit(packed_.get(at))) return;
+      }
+      return;
+    default:
+      table_->for_each([&](void* item) { return visit(read_item(item)); });
+  }
+}
+
+void Set::random(Prng& prng, FunctionRef<void(std::string_view)> visit) const {
+  HF_ASSERT(!empty());
+  if (table_) {
+    visit(read_item(table_->random(prng)));
+    return;
+  }
+  const auto index = static_cast<uint32_t>(prng.below(size()));
+  if (encoding_ == Encoding::kIntset) {
+    NumberBuffer buffer;
+    visit(print_integer(ints_.at(index), buffer));
+    return;
+  }
+  visit(packed_.get(packed_.seek(index)));
+}
+
+uint64_t Set::scan(uint64_t cursor, FunctionRef<void(std::string_view)> visit) const {
+  if (table_) {
+    return table_->scan(cursor, [&](void* item) { visit(read_item(item)); });
+  }
+  for_each([&](std::string_view member) {
+    visit(member);
+    return true;
+  });
+  return 0;
+}
+
+size_t Set::memory() const {
+  return Heap::class_bytes(sizeof(Set)) + ints_.memory() + packed_.memory() + item_bytes_ +
+         (table_ ? table_->memory() + sizeof(Table) : 0);
+}
+
+void Set::check_invariants() const {
+  ints_.check_invariants();
+  packed_.check_invariants();
+  HF_ASSERT((encoding_ == Encoding::kHashtable) == (table_ != nullptr));
+  HF_ASSERT(encoding_ == Encoding::kIntset || ints_.size() == 0);
+  HF_ASSERT(encoding_ == Encoding::kListpack || packed_.count() == 0);
+  if (table_) table_->check_invariants();
+}
+
+}  // namespace holdfast::store
