@@ -1,0 +1,208 @@
+#include "app/proxy_host.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <expected>
+#include <string_view>
+
+#include "app/machine_host.h"
+#include "app/process.h"
+#include "app/proxy_log.h"
+#include "app/redis_log.h"
+#include "net/clock.h"
+#include "net/file.h"
+#include "net/socket.h"
+#include "proxy/command_line.h"
+#include "proxy/proxy.h"
+
+namespace holdfast::app {
+namespace {
+
+constexpr int64_t kReservedDescriptors = 100;  // listeners, checks, logs, the loop itself
+constexpr int64_t kMaxconnMost = 1'000'000;
+
+class SystemNames final : public proxy::NameLookup {
+ public:
+  std::vector<std::string> lookup(const std::string& host) override { return net::look_up_blocking(host); }
+};
+
+std::string host_name() {
+  std::array<char, 256> out{};
+  return gethostname(out.data(), out.size() - 1) == 0 ? std::string(out.data()) : std::string("localhost");
+}
+
+void print(const std::string& output, const std::string& error) {
+  std::fwrite(output.data(), 1, output.size(), stdout);
+  std::fflush(stdout);
+  std::fwrite(error.data(), 1, error.size(), stderr);
+}
+
+void alert(const std::string& text) { print("", conf::diagnostic_line(conf::Severity::kAlert, text, getpid())); }
+
+/// A directory stands for its visible *.cfg files in bytewise order.
+std::vector<std::string> expand(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) {
+    struct stat st{};
+    if (stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
+      out.push_back(path);
+      continue;
+    }
+    std::vector<std::string> names;
+    if (DIR* directory = opendir(path.c_str())) {
+      while (const dirent* entry = readdir(directory)) {
+        const std::string name = entry->d_name;
+        if (!name.starts_with('.') && name.ends_with(".cfg") && name.size() > 4) names.push_back(path + '/' + name);
+      }
+      closedir(directory);
+    }
+    std::sort(names.begin(), names.end());
+    out.insert(out.end(), names.begin(), names.end());
+  }
+  return out;
+}
+
+std::expected<std::vector<proxy::ConfigFile>, std::string> read_files(const std::vector<std::string>& paths) {
+  std::vector<proxy::ConfigFile> out;
+  for (const std::string& path : expand(paths)) {
+    auto text = path == "-" ? net::read_whole_file("/dev/stdin") : net::read_whole_file(path);
+    if (!text) {
+      return std::unexpected(
+          fmt::format("Cannot open configuration file/directory {} : {}", path, std::strerror(text.error())));
+    }
+    out.push_back({path, std::move(*text)});
+  }
+  return out;
+}
+
+void signal_old(const std::vector<int64_t>& pids, int number) {
+  for (const int64_t pid : pids) {
+    if (pid > 1) ::kill(static_cast<pid_t>(pid), number);
+  }
+}
+
+proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& names) {
+  proxy::ParseOptions out;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view entry = *at;
+    const size_t equals = entry.find('=');
+    if (equals != std::string_view::npos) out.environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  out.names = &names;
+  out.ignore_resolve_failures = line.ignore_resolve_failures;
+  out.zero_warning = line.zero_warning;
+  out.diagnostic_mode = line.diagnostic_mode;
+  out.hostname = host_name();
+  out.localpeer = line.localpeer;
+  return out;
+}
+
+int serve(const proxy::CommandLine& line, proxy::Config config) {
+  const bool background = (line.daemon || config.global.daemon) && !line.foreground;
+  const std::string pidfile = !line.pidfile.empty() ? line.pidfile : config.global.pidfile;
+  const int64_t sockets = raise_descriptor_limit();
+  proxy::ProxyOptions options;
+  options.seed = random_seed();
+  options.node = host_name();
+  options.utc_offset_seconds = utc_offset_at(unix_seconds(net::read_clock().wall)).count() / 1'000'000;
+  options.maxconn =
+      line.maxconn > 0 ? line.maxconn : std::clamp<int64_t>((sockets - kReservedDescriptors) / 2, 10, kMaxconnMost);
+  options.max_sockets = sockets;
+  options.quiet = line.quiet || config.global.quiet;
+
+  // HAProxy binds before it goes to the background so that a busy port is an exit code; a fork after the loop's threads
+  // and rings exist is not possible, so the child binds and the parent waits for its word.
+  int word[2] = {-1, -1};
+  if (background) {
+    if (pipe(word) != 0) return 1;
+    if (const pid_t child = fork(); child != 0) {
+      ::close(word[1]);
+      char code = 1;
+      if (child < 0 || ::read(word[0], &code, 1) != 1) code = 1;
+      return code;
+    }
+    ::close(word[0]);
+    setsid();
+  }
+  options.pid = getpid();
+  ProxyLog log(options.pid);
+  proxy::Proxy machine(std::move(config), options);
+  log.set_source(&machine);
+  HostOptions host_options;
+  host_options.signals = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+  host_options.accepted_keepalive_s = 0;
+  auto host = MachineHost::make(machine, log, host_options);
+  if (!host) {
+    alert(fmt::format("cannot create an event loop: {}", std::strerror(host.error())));
+    return 1;
+  }
+  (*host)->start();
+  while (!machine.ready() && (*host)->turn()) {
+  }
+  if ((*host)->exit_code()) return *(*host)->exit_code();
+  if (!pidfile.empty()) {
+    if (const int error = write_pidfile(pidfile); error != 0) {
+      alert(fmt::format("[haproxy.main()] Cannot create pidfile {}", pidfile));
+      return 1;
+    }
+  }
+  signal_old(line.finish_pids, SIGUSR1);
+  signal_old(line.terminate_pids, SIGTERM);
+  if (background) {
+    log.set_foreground(false);
+    if (const int null = ::open("/dev/null", O_RDWR); null >= 0) {
+      for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+      if (null > STDERR_FILENO) ::close(null);
+    }
+    const char fine = 0;
+    [[maybe_unused]] const ssize_t n = ::write(word[1], &fine, 1);
+    ::close(word[1]);
+  }
+  return (*host)->run();
+}
+
+}  // namespace
+
+int run_proxy(const std::string& program, const std::vector<std::string>& arguments) {
+  const proxy::CommandLineResult parsed = proxy::parse_command_line(arguments);
+  if (parsed.answer) {
+    print(parsed.answer->standard_output, parsed.answer->standard_error);
+    return parsed.answer->exit_code;
+  }
+  const proxy::CommandLine& line = parsed.command_line;
+  net::ignore_signals({SIGPIPE});
+  if (!line.directory.empty() && chdir(line.directory.c_str()) != 0) {
+    alert(fmt::format("Could not change to directory {} : {}", line.directory, std::strerror(errno)));
+    return 1;
+  }
+  SystemNames names;
+  const proxy::ParseOptions options = parse_options(line, names);
+  if (line.condition) {
+    std::string error;
+    const int code = proxy::check_condition(*line.condition, options, &error);
+    if (!error.empty()) alert(error);
+    return code;
+  }
+  const auto files = read_files(line.config_paths);
+  if (!files) {
+    alert(files.error());
+    return 1;
+  }
+  proxy::ParseOutcome outcome = proxy::parse_config(*files, options);
+  const proxy::StartupReport report = proxy::startup_report(outcome, line.check_only, line.quiet, getpid(), program);
+  print(report.standard_output, report.standard_error);
+  if (report.exit_code) return *report.exit_code;
+  return serve(line, std::move(outcome.config));
+}
+
+}  // namespace holdfast::app
