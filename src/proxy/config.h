@@ -97,14 +97,14 @@ struct Timeouts {
   Duration http_request{}, http_keep_alive{}, tarpit{};  // parsed for the messages, unused in TCP mode
 };
 
-/// A condition of use_backend and friends: alternatives of terms. Evaluated by condition.h.
+/// A condition of use_backend: alternatives of terms that must all hold. Evaluated by condition.h.
 struct ConditionTerm {
-  enum class Fetch : uint8_t { kAlways, kSource, kDestinationPort, kServerIsUp, kServersUp, kFrontendName };
+  enum class Fetch : uint8_t { kTrue, kFalse, kSource, kDestinationPort, kServerIsUp, kServersUp };
   bool negated = false;
-  Fetch fetch = Fetch::kAlways;
-  std::string argument;               // server or backend name
-  std::vector<std::string> patterns;  // networks, strings
-  int64_t low = 0, high = 0;          // integer range, inclusive
+  Fetch fetch = Fetch::kTrue;
+  std::string argument;                             // `backend/server` or backend
+  std::vector<std::string> patterns;                // networks `10.0.0.0/8`
+  std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive
 };
 using Condition = std::vector<std::vector<ConditionTerm>>;  // or of ands; empty = always
 
@@ -148,7 +148,8 @@ struct ProxyConfig {
   bool redispatch = false;
   int redispatch_interval = -1;  // every n retries; -1 = the last one only
   CheckKind check_kind = CheckKind::kLayer4;
-  CheckProgram check_program;
+  CheckProgram check_program;  // what check_kind means, set once the whole file is read
+  CheckProgram tcp_check_rules;
   bool log_health_checks = false;
   bool allbackups = false;
   bool nolinger = false;
@@ -160,6 +161,13 @@ struct ProxyConfig {
   std::vector<LogTarget> logs;
   std::string log_tag;
   Source source;
+  // the parser's notes
+  Timeouts inherited_timeouts;  // a second value in one section is worth a warning
+  std::optional<Source> httplog_source;
+  bool rules_unused = false;           // tcp-check rules while another kind of check is chosen
+  bool rules_inherited = false;        // the first tcp-check of a section replaces the inherited ones
+  std::vector<std::string> http_only;  // directives that mean nothing in TCP mode
+  std::map<std::string, Condition> acls;
 
   bool is_frontend() const { return kind == Kind::kFrontend || kind == Kind::kListen; }
   bool is_backend() const { return kind == Kind::kBackend || kind == Kind::kListen; }

@@ -17,7 +17,7 @@ namespace holdfast::proxy {
 enum class MatchKind : uint8_t { kString, kRegex, kBinary, kBinaryRegex };
 
 struct CheckRule {
-  enum class Kind : uint8_t { kConnect, kSend, kExpect };
+  enum class Kind : uint8_t { kConnect, kSend, kExpect, kComment };
   Kind kind = Kind::kConnect;
   int step = 0;
   std::string comment;
@@ -35,6 +35,7 @@ struct CheckRule {
   CheckStatus error_status = CheckStatus::kL7Response;
   CheckStatus timeout_status = CheckStatus::kL7Timeout;
   std::string on_success;       // fixed text, replaces the success info
+  std::string on_error;         // fixed text, replaces the failure's description
   bool report_payload = false;  // the error info is the first received line (redis-check)
   std::string pattern_text;     // as configured, for messages
 };
@@ -46,6 +47,8 @@ struct CheckProgram {
   bool empty() const { return rules.empty(); }
 };
 
+/// The program that `tcp-check` lines mean: comments moved to the rules they precede, an implicit connect in front.
+CheckProgram finish_tcp_check(const CheckProgram& lines);
 /// `option redis-check`: PING, and +PONG or the error line as the reason.
 CheckProgram redis_check_program();
 

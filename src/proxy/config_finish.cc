@@ -1,0 +1,205 @@
+// What is only known once every file was read: references between proxies, ids, check programs, and the warnings that
+// HAProxy gives at that point, in its order.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "conf/haproxy_value.h"
+#include "proxy/config_parser.h"
+#include "proxy/keyword/keyword.h"
+
+namespace holdfast::proxy {
+namespace {
+
+const ProxyConfig* find_backend(const Config& config, std::string_view name) {
+  for (const ProxyConfig& proxy : config.proxies) {
+    if (proxy.is_backend() && proxy.name == name) return &proxy;
+  }
+  return nullptr;
+}
+
+void check_references(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  auto require = [&](std::string_view keyword, const std::string& name) {
+    if (name.empty() || find_backend(config, name) != nullptr) return;
+    diagnostics.alert(fmt::format("config : Proxy '{}': unable to find required {}: '{}'.", proxy.name, keyword, name));
+  };
+  require("default_backend", proxy.default_backend);
+  for (const UseBackend& rule : proxy.use_backends) require("use_backend", rule.backend);
+}
+
+void check_timeouts(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  const Timeouts& t = proxy.timeouts;
+  const bool client = proxy.is_frontend() && t.client == Duration{};
+  const bool server =
+      proxy.is_backend() && !proxy.servers.empty() && (t.connect == Duration{} || t.server == Duration{});
+  if (!client && !server) return;
+  diagnostics.warn(
+      fmt::format("config : missing timeouts for {} '{}'.\n"
+                  "   | While not properly invalid, you will certainly encounter various problems\n"
+                  "   | with such a configuration. To fix this, please ensure that all following\n"
+                  "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'.",
+                  kind_word(proxy), proxy.name));
+}
+
+void check_http_only(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  auto each = [&](auto matches, std::string_view format) {
+    for (const std::string& name : proxy.http_only) {
+      if (matches(name)) diagnostics.warn(fmt::format(fmt::runtime(format), name, kind_word(proxy), proxy.name));
+    }
+  };
+  each([](const std::string& name) { return name == "cookie"; },
+       "config : {} will be ignored for {} '{}' (needs 'mode http').");
+  if (proxy.httplog_source && proxy.is_frontend()) {
+    diagnostics.warn(
+        fmt::format("config : parsing [{}:{}] : 'option httplog' not usable with {} '{}' (needs 'mode "
+                    "http'). Falling back to 'option tcplog'.",
+                    proxy.httplog_source->file, proxy.httplog_source->line, kind_word(proxy), proxy.name));
+  }
+  each([](const std::string& name) { return name == "stats" || name == "monitor-uri"; },
+       "config : '{}' statement ignored for {} '{}' as it requires HTTP mode.");
+  each([](const std::string& name) { return name.starts_with("http-"); },
+       "config : '{}' rules ignored for {} '{}' as they require HTTP mode.");
+  each([](const std::string& name) { return name.starts_with("option "); },
+       "config : '{}' ignored for {} '{}' as it requires HTTP mode.");
+}
+
+void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  if (!proxy.is_backend()) return;
+  switch (proxy.check_kind) {
+    case CheckKind::kTcpCheck:
+      proxy.check_program = finish_tcp_check(proxy.tcp_check_rules);
+      break;
+    case CheckKind::kRedisCheck:
+      proxy.check_program = redis_check_program();
+      break;
+    case CheckKind::kLayer4: {
+      proxy.check_program = finish_tcp_check({});
+      proxy.check_program.generated = true;
+      break;
+    }
+  }
+  if (proxy.rules_unused) {
+    diagnostics.warn(
+        fmt::format("config : {} '{}' uses tcp-check rules without 'option tcp-check', so the rules are ignored.",
+                    kind_word(proxy), proxy.name));
+  }
+}
+
+bool has_check_port(const ProxyConfig& proxy, const ServerConfig& server) {
+  if (server.check.port != 0 || server.address.port != 0 || server.address.is_unix()) return true;
+  if (proxy.check_kind != CheckKind::kTcpCheck) return false;
+  // Every connection the program opens must name its own port.
+  return std::ranges::all_of(proxy.check_program.rules, [](const CheckRule& rule) {
+    return rule.kind != CheckRule::Kind::kConnect || rule.port.has_value();
+  });
+}
+
+void check_tracking(const Config& config, const ProxyConfig& proxy, const ServerConfig& server,
+                    conf::Diagnostics& diagnostics) {
+  const size_t slash = server.track.find('/');
+  const std::string backend = slash == std::string::npos ? proxy.name : server.track.substr(0, slash);
+  const std::string name = slash == std::string::npos ? server.track : server.track.substr(slash + 1);
+  auto complain = [&](const std::string& text) {
+    diagnostics.alert(fmt::format("config : [{}:{}] : 'server {}/{}' : {}", server.source.file, server.source.line,
+                                  proxy.name, server.name, text));
+  };
+  const ProxyConfig* target_backend = find_backend(config, backend);
+  if (target_backend == nullptr) {
+    return complain(fmt::format("unable to find required proxy '{}' for tracking.", backend));
+  }
+  const auto target = std::ranges::find(target_backend->servers, name, &ServerConfig::name);
+  if (target == target_backend->servers.end()) {
+    return complain(fmt::format("unable to find required server '{}' for tracking.", name));
+  }
+  if (target->check.enabled) return;
+  complain(target->track.empty()
+               ? fmt::format("unable to use {}/{} for tracking as it does not have any check nor agent enabled.",
+                             backend, name)
+               : fmt::format("unable to use {}/{} for tracking as it tracks a server itself.", backend, name));
+}
+
+void finish_servers(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  std::set<uint32_t> used;
+  for (const ServerConfig& server : proxy.servers) {
+    if (server.forced_id) used.insert(server.id);
+  }
+  uint32_t next = 1;
+  for (ServerConfig& server : proxy.servers) {
+    if (!server.forced_id) {
+      while (used.contains(next)) ++next;
+      server.id = next++;
+    }
+    if (server.check.enabled && !has_check_port(proxy, server)) {
+      diagnostics.alert(fmt::format("config : config: proxy '{}': server '{}' has neither service port nor check port.",
+                                    proxy.name, server.name));
+    }
+  }
+}
+
+/// COMPAT: the first automatic id is 2; ids given by hand are skipped.
+void number_proxies(Config& config) {
+  std::set<uint32_t> used;
+  for (const ProxyConfig& proxy : config.proxies) {
+    if (proxy.forced_id) used.insert(proxy.id);
+  }
+  uint32_t next = 2;
+  for (ProxyConfig& proxy : config.proxies) {
+    if (proxy.forced_id) continue;
+    while (used.contains(next)) ++next;
+    proxy.id = next++;
+  }
+}
+
+void check_logs(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  if (!proxy.is_frontend() || !proxy.logs.empty() || (!proxy.tcplog && proxy.log_format.empty())) return;
+  diagnostics.warn(fmt::format("config : log format ignored for {} '{}' since it has no log address.", kind_word(proxy),
+                               proxy.name));
+}
+
+}  // namespace
+
+void finish_config(Config& config, const ParseOptions&, conf::Diagnostics& diagnostics) {
+  number_proxies(config);
+  for (ProxyConfig& proxy : config.proxies) {
+    check_references(config, proxy, diagnostics);
+    check_timeouts(proxy, diagnostics);
+    finish_checks(proxy, diagnostics);
+    check_http_only(proxy, diagnostics);
+    check_logs(proxy, diagnostics);
+  }
+  for (const ProxyConfig& proxy : config.proxies) {
+    for (const ServerConfig& server : proxy.servers) {
+      if (!server.track.empty()) check_tracking(config, proxy, server, diagnostics);
+    }
+  }
+  for (ProxyConfig& proxy : config.proxies) finish_servers(proxy, diagnostics);
+}
+
+bool resolve_servers(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics) {
+  if (options.names == nullptr) return true;
+  bool fine = true;
+  for (ProxyConfig& proxy : config.proxies) {
+    if (!proxy.is_backend()) continue;
+    for (ServerConfig& server : proxy.servers) {
+      if (server.fqdn.empty() || proxy.disabled) continue;
+      const auto found = options.names->lookup(server.fqdn);
+      if (!found.empty()) {
+        server.address.host = found.front();
+        continue;
+      }
+      std::string text = fmt::format("config : [{}:{}] : 'server {}/{}' : could not resolve address '{}'",
+                                     server.source.file, server.source.line, proxy.name, server.name, server.fqdn);
+      if (options.ignore_resolve_failures) {
+        diagnostics.warn(text + ", disabling server.");
+        server.disabled = true;
+        continue;
+      }
+      diagnostics.alert(text + ".");
+      fine = false;
+    }
+  }
+  return fine;
+}
+
+}  // namespace holdfast::proxy

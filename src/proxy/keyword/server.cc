@@ -1,0 +1,359 @@
+// `server` and `default-server`.
+#include <algorithm>
+
+#include "conf/haproxy_value.h"
+#include "proxy/address_spec.h"
+#include "proxy/keyword/keyword.h"
+
+namespace holdfast::proxy {
+namespace {
+
+struct ServerRow {
+  std::string_view name;
+  int values;  // words after the name
+  /// Empty = fine, else the error's text.
+  std::string (*apply)(KeywordContext&, ServerConfig&, std::string_view value);
+};
+
+std::string set_time(const ServerConfig& server, std::string_view name, std::string_view value, Duration* target,
+                     bool zero_allowed = false) {
+  if (value.empty()) return fmt::format("'{}' expects a delay as argument..", name);
+  const conf::TimeValue time = conf::parse_haproxy_time(value, name == "slowstart");
+  if (time.error == conf::TimeValue::Error::kCharacter) {
+    return fmt::format("unexpected character '{}' in '{}' argument of server {}..", time.character, name, server.name);
+  }
+  if (time.error != conf::TimeValue::Error::kNone) return conf::time_error_text(time, value, name) + ".";
+  if (time.value <= Duration{} && !zero_allowed) {
+    return fmt::format("invalid value 0 for argument '{}' of server {}..", name, server.name);
+  }
+  *target = time.value;
+  return "";
+}
+
+std::string set_positive(std::string_view name, std::string_view value, int* target) {
+  const int64_t number = conf::leading_integer(value);
+  if (number <= 0) return fmt::format("'{}' has to be > 0..", name);
+  *target = static_cast<int>(std::min<int64_t>(number, 1'000'000));
+  return "";
+}
+
+std::string set_weight(KeywordContext&, ServerConfig& server, std::string_view value) {
+  const int64_t weight = conf::leading_integer(value);
+  if (weight < 0 || weight > 256) {
+    return fmt::format("weight of server {} is not within 0 and 256 ({})..", server.name, weight);
+  }
+  server.weight = static_cast<int>(weight);
+  return "";
+}
+
+std::string set_id(KeywordContext& c, ServerConfig& server, std::string_view value) {
+  const int64_t id = conf::leading_integer(value);
+  if (id <= 0 || id > INT32_MAX) return "'id' : custom id has to be > 0.";
+  for (const ServerConfig& other : c.proxy->servers) {
+    if (other.forced_id && other.id == id) {
+      return fmt::format("'id' : custom id {} already used at {}:{} ('server {}').", id, other.source.file,
+                         other.source.line, other.name);
+    }
+  }
+  server.id = static_cast<uint32_t>(id);
+  server.forced_id = true;
+  return "";
+}
+
+std::string set_check_address(KeywordContext& c, ServerConfig& server, std::string_view value) {
+  if (value.empty()) return "'addr' expects <ipv4|ipv6> as argument..";
+  AddressRules rules;
+  rules.port_forbidden = true;
+  rules.names = c.options.names;
+  const auto spec = parse_address(value, rules);
+  if (!spec) return fmt::format("'addr' : {}.", spec.error());
+  server.check.address = spec->address.host;
+  return "";
+}
+
+std::string set_check_port(KeywordContext&, ServerConfig& server, std::string_view value) {
+  const int64_t port = conf::leading_integer(value);
+  if (port < 0 || port > 65535) return fmt::format("'port' : invalid port '{}'.", value);
+  server.check.port = static_cast<uint16_t>(port);
+  return "";
+}
+
+std::string set_observe(KeywordContext&, ServerConfig& server, std::string_view value) {
+  if (value == "layer4") {
+    server.check.observe_layer4 = true;
+  } else if (value == "none") {
+    server.check.observe_layer4 = false;
+  } else if (value == "layer7") {
+    return "'observe' can only be used in http proxies..";
+  } else {
+    return fmt::format("'observe' expects one of 'none', 'layer4', 'layer7' but got '{}'.", value);
+  }
+  return "";
+}
+
+std::string set_on_error(KeywordContext&, ServerConfig& server, std::string_view value) {
+  if (value == "fastinter") {
+    server.check.on_error = OnError::kFastInter;
+  } else if (value == "fail-check") {
+    server.check.on_error = OnError::kFailCheck;
+  } else if (value == "sudden-death") {
+    server.check.on_error = OnError::kSuddenDeath;
+  } else if (value == "mark-down") {
+    server.check.on_error = OnError::kMarkDown;
+  } else {
+    return fmt::format(
+        "'on-error' expects one of 'fastinter', 'fail-check', 'sudden-death' or 'mark-down' but got "
+        "'{}'.",
+        value);
+  }
+  return "";
+}
+
+std::string set_init_state(KeywordContext&, ServerConfig& server, std::string_view value) {
+  if (value == "fully-up") {
+    server.init_state = InitState::kFullyUp;
+  } else if (value == "up") {
+    server.init_state = InitState::kUp;
+  } else if (value == "down") {
+    server.init_state = InitState::kDown;
+  } else if (value == "fully-down") {
+    server.init_state = InitState::kFullyDown;
+  } else if (value == "none") {
+    server.init_state = InitState::kDefault;
+  } else {
+    return fmt::format("'init-state' expects one of 'fully-up', 'up', 'down', or 'fully-down' but got '{}'", value);
+  }
+  return "";
+}
+
+std::string set_source(KeywordContext& c, ServerConfig& server, std::string_view value) {
+  if (value.empty()) {
+    return "'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as "
+           "argument..";
+  }
+  AddressRules rules;
+  rules.names = c.options.names;
+  const auto spec = parse_address(value, rules);
+  if (!spec) return fmt::format("'source' : {}.", spec.error());
+  server.bind_source = spec->address;
+  return "";
+}
+
+std::string set_init_addr(KeywordContext&, ServerConfig&, std::string_view value) {
+  while (!value.empty()) {
+    const size_t comma = value.find(',');
+    const std::string_view method = value.substr(0, comma);
+    if (method != "last" && method != "libc" && method != "none" && !is_numeric_host(method)) {
+      return fmt::format("'init-addr' : unknown init-addr method '{}', supported methods are 'libc', 'last', 'none'..",
+                         method);
+    }
+    if (comma == std::string_view::npos) break;
+    value.remove_prefix(comma + 1);
+  }
+  return "";
+}
+
+#define HF_TIME(field, name) \
+  [](KeywordContext&, ServerConfig& s, std::string_view v) { return set_time(s, name, v, &s.field); }
+#define HF_FLAG(field, value)                                             \
+  [](KeywordContext&, ServerConfig& s, std::string_view) -> std::string { \
+    s.field = value;                                                      \
+    return "";                                                            \
+  }
+#define HF_COUNT(field)                                                     \
+  [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string { \
+    s.field = std::max<int64_t>(0, conf::leading_integer(v));               \
+    return "";                                                              \
+  }
+#define HF_IGNORE [](KeywordContext&, ServerConfig&, std::string_view) -> std::string { return ""; }
+
+constexpr ServerRow kOptions[] = {
+    {"check", 0, HF_FLAG(check.enabled, true)},
+    {"no-check", 0, HF_FLAG(check.enabled, false)},
+    {"inter", 1, HF_TIME(check.inter, "inter")},
+    {"fastinter", 1, HF_TIME(check.fastinter, "fastinter")},
+    {"downinter", 1, HF_TIME(check.downinter, "downinter")},
+    {"rise", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) { return set_positive("rise", v, &s.check.rise); }},
+    {"fall", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) { return set_positive("fall", v, &s.check.fall); }},
+    {"port", 1, set_check_port},
+    {"addr", 1, set_check_address},
+    {"init-state", 1, set_init_state},
+    {"observe", 1, set_observe},
+    {"on-error", 1, set_on_error},
+    {"error-limit", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       return set_positive("error-limit", v, &s.check.error_limit).empty() ? "" : "error-limit has to be > 0..";
+     }},
+    {"on-marked-down", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       if (v != "shutdown-sessions")
+         return fmt::format("'on-marked-down' expects 'shutdown-sessions' but got '{}'.", v);
+       s.on_marked_down_shutdown = true;
+       return "";
+     }},
+    {"on-marked-up", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       if (v != "shutdown-backup-sessions") {
+         return fmt::format("'on-marked-up' expects 'shutdown-backup-sessions' but got '{}'.", v);
+       }
+       s.on_marked_up_shutdown_backup = true;
+       return "";
+     }},
+    {"weight", 1, set_weight},
+    {"backup", 0, HF_FLAG(backup, true)},
+    {"no-backup", 0, HF_FLAG(backup, false)},
+    {"non-stick", 0, HF_IGNORE},
+    {"disabled", 0, HF_FLAG(disabled, true)},
+    {"enabled", 0, HF_FLAG(disabled, false)},
+    {"maxconn", 1, HF_COUNT(maxconn)},
+    {"minconn", 1, HF_COUNT(minconn)},
+    {"maxqueue", 1, HF_COUNT(maxqueue)},
+    {"slowstart", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) {
+       return set_time(s, "slowstart", v, &s.slowstart, true);
+     }},
+    {"id", 1, set_id},
+    {"guid", 1, HF_IGNORE},
+    {"track", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       if (v.empty()) return "'track' expects [<proxy>/]<server> as argument..";
+       s.track = std::string(v);
+       return "";
+     }},
+    {"source", 1, set_source},
+    {"init-addr", 1, set_init_addr},
+    {"cookie", 1,
+     [](KeywordContext&, ServerConfig&, std::string_view v) -> std::string {
+       return v.empty() ? "'cookie' expects <value> as argument.." : "";
+     }},
+    {"tfo", 0, HF_IGNORE},
+    {"resolve-prefer", 1, HF_IGNORE},
+    {"verify", 1, HF_IGNORE},  // without `ssl` it has no effect
+};
+#undef HF_TIME
+#undef HF_FLAG
+#undef HF_COUNT
+#undef HF_IGNORE
+
+constexpr std::string_view kUnsupported[] = {
+    "ssl",       "check-ssl", "send-proxy", "send-proxy-v2", "agent-check", "namespace",   "socks4", "check-send-proxy",
+    "resolvers", "no-ssl",    "redir",      "check-sni",     "check-alpn",  "healthcheck", "sni"};
+
+class ServerLine {
+ public:
+  ServerLine(KeywordContext& c, bool defaults) : c_(c), defaults_(defaults) {}
+
+  void run() {
+    size_t at = 1;
+    if (defaults_) {
+      server_ = c_.proxy->default_server;
+    } else if (!begin_server(&at)) {
+      return;
+    }
+    while (at < c_.count()) {
+      if (!read_option(&at)) return;
+    }
+    if (defaults_) {
+      c_.proxy->default_server = server_;
+    } else if (finish()) {
+      c_.proxy->servers.push_back(server_);
+    }
+  }
+
+ private:
+  bool begin_server(size_t* at) {
+    if (c_.count() < 3) {
+      c_.alert_at("'server' expects <name> and <addr>[:<port>] as arguments.");
+      return false;
+    }
+    server_ = c_.proxy->default_server;
+    server_.name = std::string(c_.word(1));
+    server_.source = c_.source();
+    for (char ch : server_.name) {
+      const bool fine = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '.' ||
+                        ch == ':' || ch == '-' || ch == '_';
+      if (fine) continue;
+      c_.alert_at(fmt::format("character '{}' is not permitted in server name '{}'.", ch, server_.name));
+      return false;
+    }
+    AddressRules rules;
+    rules.offset_allowed = true;
+    rules.name_kept = true;
+    rules.names = nullptr;  // names are looked up once the whole configuration is known to be good
+    const auto spec = parse_address(c_.word(2), rules);
+    if (!spec) return complain(spec.error());
+    server_.address = spec->address;
+    server_.fqdn = spec->name;
+    if (!spec->name.empty()) server_.address.host = spec->name;
+    server_.port_mapped = !server_.address.is_unix() && (!spec->port_given || spec->offset);
+    server_.port_offset = spec->offset_value;
+    *at = 3;
+    return true;
+  }
+
+  bool read_option(size_t* at) {
+    const std::string_view name = c_.word(*at);
+    for (const ServerRow& row : kOptions) {
+      if (row.name != name) continue;
+      const std::string_view value = row.values > 0 ? c_.word(*at + 1) : "";
+      *at += 1 + static_cast<size_t>(row.values);
+      const std::string error = row.apply(c_, server_, value);
+      return error.empty() || complain(error);
+    }
+    for (std::string_view other : kUnsupported) {
+      if (name == other) return complain(fmt::format("'{}' is not supported by this version.", name));
+    }
+    if (defaults_) {
+      c_.alert_at(fmt::format("unknown keyword '{}'. Hint: no address was expected for this server.", name));
+      return false;
+    }
+    return complain(fmt::format("unknown keyword '{}'.", name));
+  }
+
+  bool finish() {
+    if (!server_.track.empty() && server_.check.enabled) {
+      return complain("unable to enable checks and tracking at the same time!");
+    }
+    for (const ServerConfig& other : c_.proxy->servers) {
+      if (other.name != server_.name) continue;
+      return complain(
+          fmt::format("another server named '{}' was already defined at line {}, please use distinct names.",
+                      server_.name, other.source.line));
+    }
+    return true;
+  }
+
+  bool complain(std::string_view text) {
+    c_.alert_at(defaults_ ? std::string(text) : fmt::format("'server {}/{}' : {}", c_.proxy->name, server_.name, text));
+    return false;
+  }
+
+  KeywordContext& c_;
+  bool defaults_;
+  ServerConfig server_;
+};
+
+void parse_server(KeywordContext& c) {
+  if (c.proxy->kind == ProxyConfig::Kind::kDefaults) return c.alert_at("'server' not allowed in 'defaults' section.");
+  if (c.proxy->kind == ProxyConfig::Kind::kFrontend) {
+    return c.alert_at(fmt::format("parsing [{}:{}] : 'server' not allowed because {} '{}' has no backend capability.",
+                                  c.source().file, c.source().line, kind_word(*c.proxy), c.proxy->name));
+  }
+  ServerLine(c, false).run();
+}
+void parse_default_server(KeywordContext& c) {
+  if (!c.ignored_without_backend("default-server")) ServerLine(c, true).run();
+}
+
+constexpr KeywordRow kRows[] = {
+    {"server", kInProxies, parse_server, "a server: name, address, checks, weight, limits"},
+    {"default-server", kInProxies, parse_default_server, "options of the servers that follow"},
+};
+
+}  // namespace
+
+std::span<const KeywordRow> server_keywords() { return kRows; }
+
+}  // namespace holdfast::proxy
