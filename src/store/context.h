@@ -35,6 +35,7 @@ struct Context {
   Heap heap;
   HashSeed seed;
   Limits limits;
+  uint64_t snapshot_epoch = 0;  // of the newest snapshot; segments remember which one marked them
 };
 
 }  // namespace holdfast::store

@@ -18,9 +18,9 @@ namespace {
 constexpr uint32_t kLocalDepthMax = 48;  // below the hash bits that serve as tags
 
 uint64_t reverse_bits(uint64_t v) {
-  v = (v >> 1 & 0x5555555555555555) | (v & 0x5555555555555555) << 1;
-  v = (v >> 2 & 0x3333333333333333) | (v & 0x3333333333333333) << 2;
-  v = (v >> 4 & 0x0f0f0f0f0f0f0f0f) | (v & 0x0f0f0f0f0f0f0f0f) << 4;
+  v = (v >> 1 & 0x5555555555555555ULL) | (v & 0x5555555555555555ULL) << 1;
+  v = (v >> 2 & 0x3333333333333333ULL) | (v & 0x3333333333333333ULL) << 2;
+  v = (v >> 4 & 0x0f0f0f0f0f0f0f0fULL) | (v & 0x0f0f0f0f0f0f0f0fULL) << 4;
   return __builtin_bswap64(v);
 }
 
@@ -47,10 +47,10 @@ void put_in(Bucket& bucket, uint32_t slot, uint64_t hash, void* item) {
 uint8_t matching_tags(const Bucket& bucket, uint8_t tag) {
   uint64_t word = 0;
   std::memcpy(&word, bucket.tags, sizeof(word));  // 7 tags and the presence byte
-  word ^= 0x0101010101010101 * tag;
-  const uint64_t zero_bytes = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+  word ^= 0x0101010101010101ULL * tag;
+  const uint64_t zero_bytes = (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
   // Gathers the top bit of each byte into the lowest byte.
-  return static_cast<uint8_t>((zero_bytes >> 7) * 0x0102040810204080 >> 56) & item_bits(bucket);
+  return static_cast<uint8_t>((zero_bytes >> 7) * 0x0102040810204080ULL >> 56) & item_bits(bucket);
 }
 
 template <typename Visit>

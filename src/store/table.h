@@ -105,8 +105,13 @@ class Table {
   void set_due(Segment& segment, int64_t due_ms);
 
   // For snapshots.
-  void set_hook(WriteHook* hook) { hook_ = hook; }
+  /// `tag` is the snapshot's own name for the table.
+  void set_hook(WriteHook* hook, uint32_t tag = 0) {
+    hook_ = hook;
+    hook_tag_ = tag;
+  }
   WriteHook* hook() const { return hook_; }
+  uint32_t hook_tag() const { return hook_tag_; }
   /// Distinct segments by directory order; stable across splits in the sense of scan(): a trie position.
   Segment* segment_at(uint64_t position) const;
   /// The position after all of `segment`; 0 at the end.
@@ -149,6 +154,7 @@ class Table {
   std::vector<Segment*> directory_;
   std::vector<Segment*> due_heap_;  // segments with due_ms set, smallest first
   WriteHook* hook_ = nullptr;
+  uint32_t hook_tag_ = 0;
   size_t size_ = 0;
   size_t memory_ = 0;
   size_t segment_count_ = 0;
