@@ -1,7 +1,7 @@
 // Agenda: asks "is it time?" and remembers the earliest thing that is not yet due.
 //
-// Every rule of the form "after d since t" goes through due(): the same code that acts also yields the deadline at which
-// it must run again, so nothing is polled. Invariant: next() > now() unless nothing was asked.
+// Every rule of the form "after d since t" goes through due(): the same code that acts also yields the deadline at
+// which it must run again, so nothing is polled. Invariant: next() > now() unless nothing was asked.
 #pragma once
 
 #include <algorithm>

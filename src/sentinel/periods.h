@@ -28,7 +28,7 @@ struct Periods {
 
 struct PeriodRow {
   std::string_view name;  // as SENTINEL DEBUG prints it
-  Duration Periods::*value;
+  Duration Periods::* value;
 };
 
 inline constexpr std::array<PeriodRow, 13> kPeriodRows = {{
@@ -48,8 +48,8 @@ inline constexpr std::array<PeriodRow, 13> kPeriodRows = {{
 }};
 
 // Periods that are part of the behaviour and cannot be changed.
-inline constexpr Duration kBusyInfoPeriod = 1000ms;     // INFO to replicas while their primary is in trouble
-inline constexpr Duration kHelloRetryPeriod = 100ms;    // after a refused PUBLISH
-inline constexpr int64_t kDesyncMs = 1000;              // random part of a failover's start time
+inline constexpr Duration kBusyInfoPeriod = 1000ms;   // INFO to replicas while their primary is in trouble
+inline constexpr Duration kHelloRetryPeriod = 100ms;  // after a refused PUBLISH
+inline constexpr int64_t kDesyncMs = 1000;            // random part of a failover's start time
 
 }  // namespace holdfast::sentinel

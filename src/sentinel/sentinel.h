@@ -1,5 +1,5 @@
-// Sentinel: the failover machine. It watches primaries, replicas and other Sentinels, agrees with them that a primary is
-// gone, promotes a replica and tells everybody.
+// Sentinel: the failover machine. It watches primaries, replicas and other Sentinels, agrees with them that a primary
+// is gone, promotes a replica and tells everybody.
 //
 // Source: the behaviour of redis-sentinel 7.2 (command tables, hello messages, event texts, sentinel.conf).
 // How a host uses it: read the file, parse_redis_conf -> check_config (print, exit 1) -> process_settings (daemonize,
@@ -26,17 +26,17 @@ struct CpuUsage {
 };
 
 struct Options {
-  conf::ParsedConf conf;                    // the file's directives, then those of the command line
-  std::string config_text;                  // content of the file alone; it is rewritten from here on
-  std::string config_path;                  // absolute
-  uint64_t seed = 0;                        // of ids and of random delays; must differ between processes
-  int64_t pid = 0;                          // for INFO and events
-  std::string redis_version = "7.2.6";      // what INFO and HELLO say
-  std::string executable;                   // absolute, for INFO
-  std::string os;                           // `uname` as INFO prints it
-  Duration utc_offset{};                    // local time, for the one log line that names a time of day
+  conf::ParsedConf conf;                // the file's directives, then those of the command line
+  std::string config_text;              // content of the file alone; it is rewritten from here on
+  std::string config_path;              // absolute
+  uint64_t seed = 0;                    // of ids and of random delays; must differ between processes
+  int64_t pid = 0;                      // for INFO and events
+  std::string redis_version = "7.2.6";  // what INFO and HELLO say
+  std::string executable;               // absolute, for INFO
+  std::string os;                       // `uname` as INFO prints it
+  Duration utc_offset{};                // local time, for the one log line that names a time of day
   bool (*is_executable)(const std::string& path) = nullptr;  // null: every script counts as executable
-  CpuUsage (*cpu_usage)() = nullptr;        // null: zeros
+  CpuUsage (*cpu_usage)() = nullptr;                         // null: zeros
 };
 
 /// Everything wrong with the configuration, in the original's words; empty = the Sentinel can start.

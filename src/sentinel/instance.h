@@ -1,0 +1,177 @@
+// Instance: everything a Sentinel knows about one primary, replica or other Sentinel.
+//
+// Times are Mono; an unset optional means "never". Kind, health and progress are separate fields; the wire's flag list
+// is composed in api_instances.cc. Owner of all instances and links: Topology. Source of the fields: the replies of
+// SENTINEL MASTERS, REPLICAS and SENTINELS of redis-sentinel 7.2.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "codec/resp/reply.h"
+
+namespace holdfast::sentinel {
+
+enum class InstanceId : uint32_t { kNone = 0 };
+enum class LinkId : uint32_t { kNone = 0 };
+
+enum class Kind : uint8_t { kPrimary, kReplica, kSentinel };
+/// The role a node claims in INFO.
+enum class Role : uint8_t { kUnknown, kPrimary, kReplica };
+
+/// Where a node is. `hostname` is what was configured or announced (a literal if no name); `ip` is empty while the name
+/// is not resolved.
+struct NodeAddress {
+  std::string hostname;
+  std::string ip;
+  uint16_t port = 0;
+  bool operator==(const NodeAddress&) const = default;
+};
+
+/// What a request on a command link was, so that its reply finds its reader.
+enum class Request : uint8_t { kDiscard, kPing, kInfo, kHello, kAsk };
+struct PendingReply {
+  Request request = Request::kDiscard;
+  InstanceId instance = InstanceId::kNone;  // kNone: the instance is gone, ignore the reply
+};
+
+/// One connection of a link.
+struct Channel {
+  ConnId conn;  // none: not connected and not connecting
+  bool established = false;
+  Mono since{};            // when the connection was asked for
+  std::string local_host;  // our end's address, once established
+  codec::ReplyReader reader;
+  std::deque<PendingReply> pending;
+};
+
+/// The connections to one process: shared by all instances that are the same Sentinel.
+struct Link {
+  LinkId id = LinkId::kNone;
+  std::vector<InstanceId> owners;  // never empty
+  bool wants_pubsub = false;
+  Channel commands;
+  Channel pubsub;
+  std::optional<Mono> unanswered_since;  // of the oldest ping without a valid reply
+  Mono last_ping{};
+  Mono last_reply{};      // to a ping, whatever it was
+  Mono last_available{};  // valid reply to a ping
+  Mono pubsub_activity{};
+  std::optional<Mono> last_attempt;       // of connecting
+  std::optional<Mono> last_prompt_retry;  // an attempt made early because a working connection broke
+  bool resolving = false;
+
+  bool ready() const { return commands.established && (!wants_pubsub || pubsub.established); }
+};
+
+enum class ReconfProgress : uint8_t { kNone, kSent, kInProgress, kDone };
+
+enum class FailoverState : uint8_t {
+  kNone,
+  kWaitStart,
+  kSelectReplica,
+  kSendPromotion,
+  kWaitPromotion,
+  kReconfReplicas,
+  kUpdateConfig,
+};
+
+struct Primary;
+
+struct Instance {
+  InstanceId id = InstanceId::kNone;
+  Kind kind = Kind::kPrimary;
+  std::string name;   // a primary's name, a replica's `ip:port`, a Sentinel's run id
+  std::string runid;  // empty: not known yet
+  NodeAddress address;
+  LinkId link = LinkId::kNone;
+  Primary* primary = nullptr;  // of a replica or Sentinel; owned by Topology, which removes both together
+
+  Duration down_after{};
+  bool s_down = false;
+  std::optional<Mono> s_down_since;  // start of the last one, kept after recovery
+  bool script_kill_sent = false;
+
+  std::optional<Mono> hello_sent;  // last accepted PUBLISH (or creation); unset: send now
+  std::optional<Mono> hello_retry;
+  bool hello_in_flight = false;
+
+  // Primaries and replicas.
+  std::optional<Mono> info_at;
+  bool info_in_flight = false;
+  bool info_wanted = false;  // ask now, whatever the period says
+  std::string info;
+  Role role_reported = Role::kUnknown;
+  Mono role_reported_at{};
+
+  // Replicas, as they report it.
+  Duration primary_link_down{};
+  std::string reported_primary_host;
+  int64_t reported_primary_port = 0;
+  bool primary_link_up = false;
+  Mono replication_changed_at{};
+  int64_t priority = 100;
+  uint64_t offset = 0;
+  bool announced = true;
+  bool promoted = false;
+  ReconfProgress reconf = ReconfProgress::kNone;
+  Mono reconf_sent_at{};
+
+  // Other Sentinels.
+  Mono hello_received{};
+  bool says_primary_down = false;
+  Mono last_answer{};  // to is-master-down-by-addr (or creation)
+  int asks_in_flight = 0;
+  std::string voted_leader;  // empty: none
+  uint64_t voted_leader_epoch = 0;
+
+  bool monitored() const { return kind != Kind::kSentinel; }
+};
+
+struct CaseInsensitiveLess {
+  bool operator()(const std::string& a, const std::string& b) const;
+};
+
+struct Primary : Instance {
+  int64_t quorum = 1;
+  int64_t parallel_syncs = 1;
+  Duration failover_timeout{};
+  Duration reboot_down_after{};  // 0 = LOADING is healthy
+  std::string auth_user, auth_pass;
+  std::string notification_script, client_reconfig_script;
+  std::map<std::string, std::string, CaseInsensitiveLess> renamed_commands;
+  uint64_t config_epoch = 0;
+
+  bool o_down = false;
+  std::optional<Mono> o_down_since;
+  std::optional<Mono> rebooting_since;
+
+  // Our own vote, and its durability (a generation of Saver).
+  std::string leader;
+  uint64_t leader_epoch = 0;
+  uint64_t vote_generation = 0;
+
+  bool failover_in_progress = false;
+  bool forced = false;
+  FailoverState failover_state = FailoverState::kNone;
+  uint64_t failover_epoch = 0;
+  std::optional<Mono> failover_started;  // of the last attempt, ours or one we voted for; unset: may start at once
+  std::optional<Mono> delay_logged;      // the failover_started for which the delay was logged
+  Mono state_changed{};
+  InstanceId promoted_replica = InstanceId::kNone;
+
+  std::map<std::string, std::unique_ptr<Instance>> replicas;   // by name
+  std::map<std::string, std::unique_ptr<Instance>> sentinels;  // by run id
+
+  bool touched = true;  // something happened that may change a decision
+  Mono deadline{};      // when to look again without any input
+};
+
+}  // namespace holdfast::sentinel

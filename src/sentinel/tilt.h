@@ -1,0 +1,31 @@
+// Tilt: the mode in which a Sentinel that was stalled watches but does not act.
+//
+// Source: redis-sentinel documentation ("TILT mode"). The original compares wall-clock readings of a 100 ms timer; here
+// the sign of a stall is a deadline that is handled more than `trigger` late, on the monotonic scale.
+#pragma once
+
+#include <optional>
+
+#include "base/time.h"
+
+namespace holdfast::sentinel {
+
+class Tilt {
+ public:
+  /// Called first at every input with the deadline that was promised to the host. True: tilt mode (re)starts now.
+  bool observe(Mono now, Mono expected, Duration trigger) {
+    if (expected == kNever || now - expected <= trigger) return false;
+    since_ = now;
+    return true;
+  }
+  bool active() const { return since_.has_value(); }
+  std::optional<Mono> since() const { return since_; }
+  /// When it ends, unless a new stall restarts it.
+  Mono ends(Duration period) const { return since_ ? *since_ + period : kNever; }
+  void end() { since_.reset(); }
+
+ private:
+  std::optional<Mono> since_;
+};
+
+}  // namespace holdfast::sentinel
