@@ -14,7 +14,8 @@ bool CaseInsensitiveLess::operator()(const std::string& a, const std::string& b)
 }
 
 const std::string& announced_host(const NodeAddress& address, const AddressStyle& style) {
-  return style.announce_hostnames ? address.hostname : address.ip;
+  // An unresolved name stands for itself: the original prints nothing, and writes a line it cannot read back.
+  return style.announce_hostnames || address.ip.empty() ? address.hostname : address.ip;
 }
 
 std::string announced_key(const NodeAddress& address, const AddressStyle& style) {
