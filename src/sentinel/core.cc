@@ -19,7 +19,7 @@ bool passes(const std::string& loglevel, LogLevel level) {
 
 }  // namespace
 
-Core::Core(Options from) : options(std::move(from)), prng(options.seed) {}
+Core::Core(Options from) : options(std::move(from)), prng(options.seed), runid(prng.hex(40)) {}
 
 void Core::log(LogLevel level, std::string text) {
   if (passes(settings.loglevel, level)) act(action::Log{level, std::move(text)});

@@ -65,7 +65,9 @@ struct Core {
   Settings settings;
   Periods periods;
   Now now;
+  Mono started{};
   Prng prng;
+  std::string runid;  // of this process
   std::vector<Action> actions;
   Connections connections{actions};
   Topology topology;

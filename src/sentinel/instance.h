@@ -48,7 +48,7 @@ struct Channel {
   bool established = false;
   Mono since{};            // when the connection was asked for
   std::string local_host;  // our end's address, once established
-  codec::ReplyReader reader;
+  codec::ReplyReader reader = codec::ReplyReader();
   std::deque<PendingReply> pending;
 };
 

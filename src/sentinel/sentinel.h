@@ -93,6 +93,8 @@ class Sentinel final : public Machine {
 
  private:
   struct Parts;
+  void finish();
+
   std::unique_ptr<Parts> parts_;
 };
 

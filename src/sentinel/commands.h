@@ -1,0 +1,63 @@
+// Commands: what a Sentinel answers to, apart from SENTINEL itself.
+//
+// Source: redis-sentinel 7.2: PING, INFO, AUTH, HELLO, CLIENT, COMMAND, ACL, (P)SUBSCRIBE and friends, PUBLISH (hellos
+// only), ROLE, SHUTDOWN, QUIT, RESET. Existence and arity come from the command catalogue (rows a Sentinel has too).
+#pragma once
+
+#include "sentinel/api.h"
+#include "sentinel/clients.h"
+#include "sentinel/discovery.h"
+
+namespace holdfast::sentinel {
+
+class Commands final : public Executor {
+ public:
+  using Args = std::vector<std::string_view>;
+
+  Commands(Core& core, Clients& clients, Api& api, Discovery& discovery)
+      : core_(core), clients_(clients), api_(api), discovery_(discovery) {}
+
+  void execute(CommandContext& context, const Args& args) override;
+
+  // The rows of the table in commands.cc.
+  void ping(CommandContext& context, const Args& args);
+  void info(CommandContext& context, const Args& args);
+  void auth(CommandContext& context, const Args& args);
+  void hello(CommandContext& context, const Args& args);
+  void client(CommandContext& context, const Args& args);
+  void command(CommandContext& context, const Args& args);
+  void acl(CommandContext& context, const Args& args);
+  void subscribe(CommandContext& context, const Args& args);
+  void unsubscribe(CommandContext& context, const Args& args);
+  void psubscribe(CommandContext& context, const Args& args);
+  void punsubscribe(CommandContext& context, const Args& args);
+  void publish(CommandContext& context, const Args& args);
+  void role(CommandContext& context, const Args& args);
+  void shutdown(CommandContext& context, const Args& args);
+  void quit(CommandContext& context, const Args& args);
+  void reset(CommandContext& context, const Args& args);
+  void sentinel(CommandContext& context, const Args& args);
+
+ private:
+  bool check_password(CommandContext& context, std::string_view user, std::string_view password);
+  void client_kill(CommandContext& context, const Args& args);
+  void client_reply(CommandContext& context, const Args& args);
+  void client_setinfo(CommandContext& context, const Args& args);
+  std::string client_line(const Client& client) const;
+  void subscription(CommandContext& context, std::string_view verb, const std::string* what);
+  size_t subscriptions(const Client& client) { return clients_.hub().count_of(client.id); }
+
+  Core& core_;
+  Clients& clients_;
+  Api& api_;
+  Discovery& discovery_;
+};
+
+/// The INFO reply; `sections` as asked for, empty = all.
+std::string info_text(const Core& core, const Clients& clients, const std::vector<std::string_view>& sections,
+                      const pubsub::Hub& hub);
+
+/// Orderly end: the log lines, the pidfile, the exit.
+void shut_down(Core& core);
+
+}  // namespace holdfast::sentinel

@@ -1,0 +1,30 @@
+// Election: our vote, given and kept, and whether the votes we know make a leader.
+//
+// Invariants: at most one vote per primary and epoch; a vote reaches others, or counts, only after it is on disk
+// (Primary::vote_generation). The rules themselves are in vote.h and quorum.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sentinel/core.h"
+
+namespace holdfast::sentinel {
+
+class Election {
+ public:
+  explicit Election(Core& core) : core_(core) {}
+
+  /// Somebody (maybe we) asks for our vote in `epoch`. Afterwards primary.leader and leader_epoch are our last vote.
+  void request_vote(Primary& primary, uint64_t epoch, std::string_view candidate);
+  /// Our last vote is on disk.
+  bool vote_is_durable(const Primary& primary) const { return core_.saver.done(primary.vote_generation); }
+  /// Who leads the failover that runs here; votes for ourselves or the favourite if we have not voted yet.
+  /// Empty: nobody (yet).
+  std::string leader_of_failover(Primary& primary);
+
+ private:
+  Core& core_;
+};
+
+}  // namespace holdfast::sentinel

@@ -1,0 +1,287 @@
+#include "sentinel/failover.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "sentinel/promote.h"
+#include "sentinel/switchover.h"
+
+namespace holdfast::sentinel {
+namespace {
+
+using State = FailoverState;
+
+/// `Thu Nov 24 18:22:48 1986`, local time.
+std::string ctime_text(Wall when, Duration utc_offset) {
+  const auto seconds = static_cast<std::time_t>(unix_seconds(when + utc_offset));
+  const std::tm local = fmt::gmtime(seconds);
+  return fmt::format("{:%a %b %e %H:%M:%S %Y}", local);
+}
+
+Candidate candidate_of(const Core& core, const Instance& replica) {
+  const Link& link = core.topology.link_of(replica);
+  Candidate out;
+  out.down = replica.s_down;
+  out.disconnected = !link.ready();
+  out.since_available = core.since(link.last_available);
+  if (replica.info_at) out.info_age = core.since(*replica.info_at);
+  out.priority = replica.priority;
+  out.link_down = replica.primary_link_down;
+  out.offset = replica.offset;
+  out.runid = replica.runid;
+  return out;
+}
+
+}  // namespace
+
+std::string_view failover_state_word(State state) {
+  switch (state) {
+    case State::kNone:
+      return "none";
+    case State::kWaitStart:
+      return "wait_start";
+    case State::kSelectReplica:
+      return "select_slave";
+    case State::kSendPromotion:
+      return "send_slaveof_noone";
+    case State::kWaitPromotion:
+      return "wait_promotion";
+    case State::kReconfReplicas:
+      return "reconf_slaves";
+    case State::kUpdateConfig:
+      return "update_config";
+  }
+  HF_UNREACHABLE();
+}
+
+bool is_legal_transition(State from, State to) {
+  if (to == State::kNone) return from != State::kNone;  // abort, end, or a reset from outside
+  return static_cast<int>(to) == static_cast<int>(from) + 1;
+}
+
+void enter(Core& core, Primary& primary, State state) {
+  HF_ASSERT(is_legal_transition(primary.failover_state, state));
+  primary.failover_state = state;
+  primary.failover_in_progress = state != State::kNone;
+  primary.state_changed = core.now.mono;
+  primary.touched = true;
+  const Instance* replica = core.topology.promoted(primary);
+  HF_ASSERT(state < State::kSendPromotion || replica != nullptr);
+  switch (state) {
+    case State::kNone:
+    case State::kWaitStart:
+    case State::kUpdateConfig:
+      return;
+    case State::kSelectReplica:
+      return core.event(Event::kStateSelectSlave, primary);
+    case State::kSendPromotion:
+      return core.event(Event::kStateSendSlaveofNoone, *replica);
+    case State::kWaitPromotion:
+      return core.event(Event::kStateWaitPromotion, *replica);
+    case State::kReconfReplicas:
+      return core.event(Event::kStateReconfSlaves, primary);
+  }
+  HF_UNREACHABLE();
+}
+
+Instance& Failover::promoted(Primary& primary) const {
+  Instance* replica = core_.topology.instance(primary.promoted_replica);
+  HF_ASSERT(replica != nullptr);
+  return *replica;
+}
+
+bool Failover::start_if_needed(Primary& primary, Agenda& agenda) {
+  if (!primary.o_down || primary.failover_in_progress) return false;
+  if (primary.failover_started && !agenda.due(*primary.failover_started + primary.failover_timeout * 2)) {
+    if (primary.delay_logged != primary.failover_started) {
+      primary.delay_logged = primary.failover_started;
+      const Duration left = *primary.failover_started + primary.failover_timeout * 2 - core_.now.mono;
+      core_.log(LogLevel::kNotice, fmt::format("Next failover delay: I will not start a failover before {}",
+                                               ctime_text(core_.now.wall + left, core_.options.utc_offset)));
+    }
+    return false;
+  }
+  start(primary);
+  return true;
+}
+
+void Failover::start(Primary& primary) {
+  primary.failover_epoch = core_.settings.current_epoch + 1;
+  core_.adopt_epoch(primary.failover_epoch, primary);
+  core_.event(Event::kTryFailover, primary);
+  primary.failover_started = core_.now.mono + from_ms(static_cast<int64_t>(core_.prng.below(kDesyncMs)));
+  enter(core_, primary, State::kWaitStart);
+}
+
+bool Failover::advance(Primary& primary, Agenda& agenda) {
+  while (!core_.exiting) {
+    const State before = primary.failover_state;
+    switch (before) {
+      case State::kNone:
+        return false;
+      case State::kWaitStart:
+        wait_start(primary, agenda);
+        break;
+      case State::kSelectReplica:
+        select(primary);
+        break;
+      case State::kSendPromotion:
+        send_promotion(primary, agenda);
+        break;
+      case State::kWaitPromotion:
+        wait_promotion(primary, agenda);
+        break;
+      case State::kReconfReplicas:
+        reconf_replicas(primary, agenda);
+        break;
+      case State::kUpdateConfig:
+        update_config(primary);
+        return true;
+    }
+    if (primary.failover_state == before) return false;
+  }
+  return false;
+}
+
+void Failover::wait_start(Primary& primary, Agenda& agenda) {
+  const std::string leader = election_.leader_of_failover(primary);
+  if (leader != core_.settings.myid && !primary.forced) {
+    const Duration timeout = std::min(core_.periods.election_timeout, primary.failover_timeout);
+    if (agenda.due(*primary.failover_started + timeout)) abort(primary, Event::kAbortNotElected);
+    return;
+  }
+  core_.event(Event::kElectedLeader, primary);
+  if ((core_.simulated_failures & kCrashAfterElection) != 0) return crash();
+  enter(core_, primary, State::kSelectReplica);
+}
+
+Instance* Failover::select_replica(Primary& primary) const {
+  Fitness limits;
+  limits.since_available_max = core_.periods.ping * 5;
+  limits.info_age_max = primary.s_down ? core_.periods.ping * 5 : core_.periods.info * 3;
+  limits.link_down_max = primary.down_after * 10;
+  if (primary.s_down && primary.s_down_since) limits.link_down_max += core_.since(*primary.s_down_since);
+  std::vector<Candidate> candidates;
+  std::vector<Instance*> replicas;
+  for (const auto& [key, replica] : primary.replicas) {
+    candidates.push_back(candidate_of(core_, *replica));
+    replicas.push_back(replica.get());
+  }
+  const std::optional<size_t> best = choose(candidates, limits);
+  return best ? replicas[*best] : nullptr;
+}
+
+void Failover::select(Primary& primary) {
+  Instance* replica = select_replica(primary);
+  if (replica == nullptr) return abort(primary, Event::kAbortNoGoodSlave);
+  core_.event(Event::kSelectedSlave, *replica);
+  replica->promoted = true;
+  primary.promoted_replica = replica->id;
+  enter(core_, primary, State::kSendPromotion);
+}
+
+void Failover::send_promotion(Primary& primary, Agenda& agenda) {
+  Instance& replica = promoted(primary);
+  if (!core_.topology.link_of(replica).ready() || !links_.send_slaveof(replica, nullptr)) {
+    if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
+    return;
+  }
+  // The replies do not count, the effect does: look for it in the same breath.
+  monitor_.send_info(replica);
+  enter(core_, primary, State::kWaitPromotion);
+}
+
+void Failover::wait_promotion(Primary& primary, Agenda& agenda) {
+  if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
+}
+
+void Failover::promotion_confirmed(Instance& replica) {
+  Primary& primary = *replica.primary;
+  HF_ASSERT(primary.failover_state == State::kWaitPromotion && replica.promoted);
+  primary.config_epoch = primary.failover_epoch;
+  core_.saver.request();
+  core_.event(Event::kPromotedSlave, replica);
+  if ((core_.simulated_failures & kCrashAfterPromotion) != 0) return crash();
+  enter(core_, primary, State::kReconfReplicas);
+  core_.run_reconfig_script(primary, "leader", primary.address, replica.address);
+  Monitor::force_hellos(primary);
+}
+
+void Failover::reconf_replicas(Primary& primary, Agenda& agenda) {
+  int64_t in_progress = 0;
+  for (const auto& [key, replica] : primary.replicas) {
+    in_progress += replica->reconf == ReconfProgress::kSent || replica->reconf == ReconfProgress::kInProgress ? 1 : 0;
+  }
+  const NodeAddress target = promoted(primary).address;
+  for (const auto& [key, replica] : primary.replicas) {
+    if (replica->promoted || replica->reconf == ReconfProgress::kDone) continue;
+    if (replica->reconf == ReconfProgress::kSent &&
+        agenda.due(replica->reconf_sent_at + core_.periods.replica_reconf_timeout)) {
+      // Its configuration will be fixed later, when it is seen replicating from elsewhere.
+      core_.event(Event::kReconfSentTimeout, *replica);
+      replica->reconf = ReconfProgress::kDone;
+      --in_progress;
+      continue;
+    }
+    if (replica->reconf != ReconfProgress::kNone || in_progress >= primary.parallel_syncs) continue;
+    if (!core_.topology.link_of(*replica).ready() || !links_.send_slaveof(*replica, &target)) continue;
+    monitor_.send_info(*replica);
+    replica->reconf = ReconfProgress::kSent;
+    replica->reconf_sent_at = core_.now.mono;
+    agenda.due(replica->reconf_sent_at + core_.periods.replica_reconf_timeout);
+    core_.event(Event::kReconfSent, *replica);
+    ++in_progress;
+  }
+  detect_end(primary, agenda);
+}
+
+void Failover::detect_end(Primary& primary, Agenda& agenda) {
+  const Instance& chosen = promoted(primary);
+  if (chosen.s_down) return;
+  const bool waiting = std::any_of(primary.replicas.begin(), primary.replicas.end(), [](const auto& entry) {
+    const Instance& replica = *entry.second;
+    return !replica.promoted && replica.reconf != ReconfProgress::kDone && !replica.s_down;
+  });
+  const bool timeout = agenda.due(primary.state_changed + primary.failover_timeout);
+  if (waiting && !timeout) return;
+  if (timeout) core_.event(Event::kFailoverEndForTimeout, primary);
+  core_.event(Event::kFailoverEnd, primary);
+  enter(core_, primary, State::kUpdateConfig);
+  if (!timeout) return;
+  for (const auto& [key, replica] : primary.replicas) {
+    if (replica->promoted || replica->reconf == ReconfProgress::kDone || replica->reconf == ReconfProgress::kSent) {
+      continue;
+    }
+    if (!core_.topology.link_of(*replica).ready() || !links_.send_slaveof(*replica, &chosen.address)) continue;
+    core_.event(Event::kReconfSentBestEffort, *replica);
+    replica->reconf = ReconfProgress::kSent;
+  }
+}
+
+void Failover::update_config(Primary& primary) {
+  const NodeAddress to = promoted(primary).address;
+  core_.event_text(Event::kSwitchMaster, &primary,
+                   fmt::format("{} {} {} {} {}", primary.name, core_.announced(primary.address), primary.address.port,
+                               core_.announced(to), to.port));
+  change_address(core_, links_, primary, to);
+}
+
+void Failover::abort(Primary& primary, Event reason) {
+  HF_ASSERT(primary.failover_state <= State::kWaitPromotion);
+  core_.event(reason, primary);
+  primary.forced = false;
+  if (Instance* replica = core_.topology.instance(primary.promoted_replica)) replica->promoted = false;
+  enter(core_, primary, State::kNone);
+  primary.promoted_replica = InstanceId::kNone;
+}
+
+void Failover::crash() {
+  core_.log(LogLevel::kWarning, "Sentinel CRASH because of SENTINEL simulate-failure");
+  core_.act(action::Exit{99});
+  core_.exiting = true;
+}
+
+}  // namespace holdfast::sentinel

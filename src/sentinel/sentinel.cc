@@ -1,0 +1,394 @@
+#include "sentinel/sentinel.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+
+#include "sentinel/api.h"
+#include "sentinel/clients.h"
+#include "sentinel/commands.h"
+#include "sentinel/config.h"
+#include "sentinel/discovery.h"
+#include "sentinel/down.h"
+#include "sentinel/election.h"
+#include "sentinel/failover.h"
+#include "sentinel/monitor.h"
+#include "sentinel/reconcile.h"
+
+namespace holdfast::sentinel {
+namespace {
+
+constexpr int kSigint = 2;
+constexpr int kSigterm = 15;
+
+struct ListenerRecord {
+  Address address;
+  bool optional = false;  // written with a leading `-`
+};
+
+}  // namespace
+
+struct Sentinel::Parts {
+  explicit Parts(Options options) : core(std::move(options)), document(core.options.config_text) {
+    clients.set_executor(commands);
+    core.publisher = &clients;
+  }
+
+  Core core;
+  conf::Document document;
+  Links links{core};
+  Monitor monitor{core, links};
+  Down down{core, links};
+  Election election{core};
+  Failover failover{core, links, monitor, election};
+  Reconcile reconcile{core, links, failover};
+  Discovery discovery{core, links};
+  Clients clients{core};
+  Api api{core, links, failover, election};
+  Commands commands{core, clients, api, discovery};
+
+  std::map<ListenerId, ListenerRecord> listeners;
+  size_t listeners_pending = 0;
+  size_t listeners_open = 0;
+  bool configured = false;  // the topology is built (host names of the file are resolved)
+  bool running = false;     // announced ourselves
+  Mono deadline = kNever;
+
+  void begin(Now now);
+  void settle();
+  void configure();
+  void open_listeners();
+  void run_if_ready();
+  void evaluate(Primary& primary);
+  void look_at(Instance& instance, Agenda& agenda);
+  void save_if_needed();
+  void answered(const Links::Incoming& incoming);
+  void names_changed();
+};
+
+/// First thing at every input: what time it is, and whether we slept.
+void Sentinel::Parts::begin(Now now) {
+  core.now = now;
+  core.connections.reap();
+  if (running && core.tilt.observe(now.mono, deadline, core.periods.tilt_trigger)) {
+    core.event_text(Event::kTilt, nullptr, "#tilt mode entered");
+    for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+  }
+}
+
+/// Last thing at every input: every decision that became possible, then the next deadline.
+void Sentinel::Parts::settle() {
+  if (core.exiting) {
+    deadline = kNever;
+    return;
+  }
+  Agenda agenda(core.now.mono);
+  if (running) {
+    if (core.tilt.active() && agenda.due(core.tilt.ends(core.periods.tilt))) {
+      core.tilt.end();
+      core.event_text(Event::kTiltEnd, nullptr, "#tilt mode exited");
+      for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+    }
+    for (const auto& [name, primary] : core.topology.primaries()) {
+      if (primary->touched || primary->deadline <= core.now.mono) evaluate(*primary);
+      if (core.exiting) {
+        deadline = kNever;
+        return;
+      }
+      agenda.due(primary->deadline);
+    }
+    core.scripts.run(core, agenda);
+    clients.close_idle(agenda);
+    save_if_needed();
+  }
+  deadline = agenda.next();
+}
+
+void Sentinel::Parts::look_at(Instance& instance, Agenda& agenda) {
+  links.maintain(instance, agenda);
+  monitor.periodic(instance, agenda);
+  if (!core.tilt.active()) down.check_subjective(instance, agenda);
+}
+
+void Sentinel::Parts::evaluate(Primary& primary) {
+  bool again = true;
+  while (again && !core.exiting) {
+    again = false;
+    primary.touched = false;
+    Agenda agenda(core.now.mono);
+    look_at(primary, agenda);
+    for (const auto& [key, replica] : primary.replicas) look_at(*replica, agenda);
+    for (const auto& [runid, sentinel] : primary.sentinels) look_at(*sentinel, agenda);
+    if (!core.tilt.active()) {
+      down.check_objective(primary);
+      if (failover.start_if_needed(primary, agenda)) {
+        failover.advance(primary, agenda);
+        down.ask_others(primary, true, agenda);
+      } else {
+        again = failover.advance(primary, agenda);
+      }
+      if (!again) down.ask_others(primary, false, agenda);
+    }
+    // A step may have made another one possible (a hello to send, a connection to close and open again).
+    again |= primary.touched;
+    primary.deadline = agenda.next();
+  }
+}
+
+void Sentinel::Parts::save_if_needed() {
+  if (!core.saver.should_write() || core.exiting) return;
+  render_config(core, document);
+  const JobId job = core.new_job();
+  core.saver.begin(job);
+  core.act(action::WriteFile{job, core.options.config_path, document.print(), 0644});
+}
+
+void Sentinel::Parts::configure() {
+  configured = true;
+  const std::vector<conf::Diagnostic> errors = apply_config(core, core.options.conf);
+  for (const conf::Diagnostic& error : errors) {
+    core.log(LogLevel::kWarning, fmt::format("{}:{}: {}", error.place.file, error.place.line, error.message));
+  }
+  run_if_ready();
+}
+
+void Sentinel::Parts::open_listeners() {
+  std::vector<std::string> binds = core.settings.binds;
+  if (binds.empty()) binds = {"*", "-::*"};
+  uint32_t next = 0;
+  const auto open = [&](Address address, bool optional, uint32_t mode) {
+    const ListenerId id{++next};
+    listeners[id] = {address, optional};
+    ++listeners_pending;
+    core.act(action::Listen{id, std::move(address), static_cast<int>(core.settings.tcp_backlog), mode});
+  };
+  if (core.settings.port != 0) {
+    for (std::string host : binds) {
+      const bool optional = host.starts_with('-');
+      if (optional) host.erase(0, 1);
+      if (!host.empty()) open({host, core.settings.port, {}}, optional, 0);
+    }
+  }
+  if (!core.settings.unixsocket.empty()) {
+    open({{}, 0, core.settings.unixsocket}, false, core.settings.unixsocket_mode);
+  }
+}
+
+void Sentinel::Parts::run_if_ready() {
+  if (running || !configured || listeners_pending > 0) return;
+  running = true;
+  if (core.settings.myid.empty()) {
+    core.settings.myid = core.prng.hex(40);
+    core.saver.request();
+  }
+  core.log(LogLevel::kNotice, fmt::format("Sentinel ID is {}", core.settings.myid));
+  for (const auto& [name, primary] : core.topology.primaries()) {
+    core.event(Event::kMonitor, *primary, fmt::format(" quorum {}", primary->quorum));
+    primary->touched = true;
+  }
+}
+
+void Sentinel::Parts::answered(const Links::Incoming& incoming) {
+  Instance* instance = core.topology.instance(incoming.instance);
+  if (instance == nullptr) return;
+  if (incoming.pubsub) return discovery.message(*instance, incoming.reply);
+  switch (incoming.request) {
+    case Request::kDiscard:
+      return;
+    case Request::kPing:
+      return monitor.ping_answered(*instance, incoming.reply);
+    case Request::kInfo:
+      return reconcile.info_answered(*instance, incoming.reply);
+    case Request::kHello:
+      return monitor.hello_answered(*instance, incoming.reply);
+    case Request::kAsk:
+      return down.ask_answered(*instance, incoming.reply);
+  }
+  HF_UNREACHABLE();
+}
+
+Sentinel::Sentinel(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+Sentinel::~Sentinel() = default;
+
+/// Ends an input: decides, then hands the actions of this turn to the machine's own queue.
+void Sentinel::finish() {
+  parts_->settle();
+  for (Action& action : parts_->core.actions) act(std::move(action));
+  parts_->core.actions.clear();
+}
+
+void Sentinel::start(Now now) {
+  Parts& parts = *parts_;
+  parts.core.started = now.mono;
+  parts.begin(now);
+  // Settings are needed before the topology: read everything once into a scratch core.
+  Core scratch{Options{}};
+  apply_config(scratch, parts.core.options.conf);
+  parts.core.settings = scratch.settings;
+  parts.core.log(LogLevel::kNotice, fmt::format("Running mode=sentinel, port={}.", parts.core.settings.port));
+  parts.open_listeners();
+  bool waiting = false;
+  for (const std::string& host : config_hostnames(parts.core.options.conf)) {
+    waiting |= parts.core.names.request(parts.core, host);
+  }
+  if (!waiting) parts.configure();
+  finish();
+}
+
+void Sentinel::listening(ListenerId listener, const Address&, int error, Now now) {
+  Parts& parts = *parts_;
+  parts.begin(now);
+  const auto at = parts.listeners.find(listener);
+  HF_ASSERT(at != parts.listeners.end() && parts.listeners_pending > 0);
+  --parts.listeners_pending;
+  if (error == 0) ++parts.listeners_open;
+  if (error != 0) {
+    const Address& address = at->second.address;
+    parts.core.log(LogLevel::kWarning, fmt::format("Warning: Could not create server TCP listening socket {}:{}: {}",
+                                                   address.host, address.port, std::strerror(error)));
+    if (!at->second.optional) {
+      parts.core.log(LogLevel::kWarning,
+                     fmt::format("Failed listening on port {} (TCP), aborting.", parts.core.settings.port));
+      parts.core.act(action::Exit{1});
+      parts.core.exiting = true;
+    }
+  }
+  if (!parts.core.exiting) parts.run_if_ready();
+  finish();
+}
+
+ConnId Sentinel::accepted(const Accepted& from, Now now) {
+  parts_->begin(now);
+  const ConnId conn = parts_->clients.accept(from);
+  finish();
+  return conn;
+}
+
+void Sentinel::connected(ConnId conn, const Address& local, const Address&, Now now) {
+  parts_->begin(now);
+  const Connection* connection = parts_->core.connections.find(conn);
+  if (connection != nullptr && connection->use != Use::kFree) parts_->links.established(conn, local);
+  finish();
+}
+
+void Sentinel::receive(ConnId conn, std::string_view bytes, Now now) {
+  Parts& parts = *parts_;
+  parts.begin(now);
+  const Connection* connection = parts.core.connections.find(conn);
+  if (connection != nullptr && connection->use == Use::kClient) {
+    parts.clients.receive(conn, bytes);
+  } else if (connection != nullptr && connection->use != Use::kFree) {
+    parts.links.feed(conn, bytes);
+    while (!parts.core.exiting) {
+      const std::optional<Links::Incoming> incoming = parts.links.next(conn);
+      if (!incoming) break;
+      parts.answered(*incoming);
+    }
+  }
+  finish();
+}
+
+void Sentinel::eof(ConnId conn, Now now) { closed(conn, {CloseReason::kEof, 0}, now); }
+
+void Sentinel::closed(ConnId conn, Closed, Now now) {
+  parts_->begin(now);
+  const Connection* connection = parts_->core.connections.find(conn);
+  if (connection != nullptr && connection->use == Use::kClient) {
+    parts_->clients.closed(conn);
+  } else if (connection != nullptr && connection->use != Use::kFree) {
+    parts_->links.lost(conn);
+  }
+  finish();
+}
+
+void Sentinel::drained(ConnId, Now now) {
+  parts_->begin(now);
+  finish();
+}
+
+void Sentinel::file_data(JobId, std::string_view, Now) {}  // never asked for
+
+void Sentinel::job_done(JobId job, int status, Now now) {
+  Parts& parts = *parts_;
+  parts.begin(now);
+  if (parts.core.saver.is_mine(job)) {
+    const uint64_t generation = parts.core.saver.finish();
+    if (status == 0) {
+      parts.core.log(LogLevel::kNotice, "Sentinel new configuration saved on disk");
+    } else {
+      parts.core.log(LogLevel::kWarning,
+                     fmt::format("WARNING: Sentinel was not able to save the new configuration on disk!!!: {}",
+                                 std::strerror(status)));
+    }
+    parts.clients.saved(generation, status == 0);
+    // Votes that were waiting for the disk count now.
+    for (const auto& [name, primary] : parts.core.topology.primaries()) primary->touched = true;
+  } else {
+    parts.core.scripts.ended(parts.core, job, status);
+  }
+  finish();
+}
+
+/// Instances whose name got an address may connect now; lists that could not be read are read again.
+void Sentinel::Parts::names_changed() {
+  for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+}
+
+void Sentinel::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
+  Parts& parts = *parts_;
+  parts.begin(now);
+  const std::optional<std::string> host = parts.core.names.answered(parts.core, job, addresses);
+  if (host) {
+    if (!parts.configured && parts.core.names.idle()) parts.configure();
+    parts.clients.name_answered(*host);
+    parts.names_changed();
+  }
+  finish();
+}
+
+void Sentinel::signal(int number, Now now) {
+  parts_->begin(now);
+  if (number == kSigterm || number == kSigint) {
+    parts_->core.log(LogLevel::kWarning,
+                     fmt::format("Received {} scheduling shutdown...", number == kSigterm ? "SIGTERM" : "SIGINT"));
+    shut_down(parts_->core);
+  }
+  finish();
+}
+
+void Sentinel::tick(Now now) {
+  parts_->begin(now);
+  finish();
+}
+
+Mono Sentinel::next_deadline() const { return parts_->deadline; }
+
+OutQueue& Sentinel::output(ConnId conn) { return parts_->core.connections.output(conn); }
+
+void Sentinel::check_invariants() const {
+  parts_->core.topology.check_invariants();
+  parts_->core.scripts.check_invariants();
+  for (const auto& [name, primary] : parts_->core.topology.primaries()) {
+    HF_ASSERT(primary->leader_epoch <= parts_->core.settings.current_epoch);
+    HF_ASSERT(primary->config_epoch <= parts_->core.settings.current_epoch);
+    HF_ASSERT(!primary->o_down || primary->s_down || parts_->core.tilt.active());
+  }
+}
+
+const std::string& Sentinel::myid() const { return parts_->core.settings.myid; }
+uint64_t Sentinel::current_epoch() const { return parts_->core.settings.current_epoch; }
+
+Address Sentinel::primary_address(std::string_view name) const {
+  const Primary* primary = parts_->core.topology.find(name);
+  if (primary == nullptr) return {};
+  const NodeAddress& address = parts_->core.topology.current_address(*primary);
+  return {parts_->core.announced(address), address.port, {}};
+}
+
+uint64_t Sentinel::config_epoch(std::string_view name) const {
+  const Primary* primary = parts_->core.topology.find(name);
+  return primary == nullptr ? 0 : primary->config_epoch;
+}
+
+}  // namespace holdfast::sentinel

@@ -1,0 +1,362 @@
+// The machine alone: start-up, the commands of its port, replies that wait for the disk. No network.
+#include "sentinel/sentinel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace holdfast::sentinel {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kMyid = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+constexpr const char* kOther = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// Drives one Sentinel by hand.
+class Rig {
+ public:
+  explicit Rig(const std::string& config) {
+    Options options;
+    options.config_text = config;
+    options.config_path = "/etc/sentinel.conf";
+    options.conf = conf::parse_redis_conf(config, options.config_path);
+    options.seed = 7;
+    now.mono += 1s;
+    now.wall = wall_from_ms(1'700'000'000'000);
+    machine = std::make_unique<Sentinel>(std::move(options));
+    machine->start(now);
+    drain();
+    for (const ListenerId listener : listeners) {
+      machine->listening(listener, {"0.0.0.0", 26379, {}}, 0, now);
+      drain();
+    }
+  }
+
+  void drain() {
+    Action action;
+    while (machine->poll_action(action)) {
+      if (auto* log = std::get_if<action::Log>(&action)) logs.push_back(log->text);
+      if (auto* write = std::get_if<action::WriteFile>(&action)) {
+        writes.push_back(*write);
+        if (disk_works_at_once) {
+          machine->job_done(write->job, 0, now);
+        }
+      }
+      if (auto* listen = std::get_if<action::Listen>(&action)) listeners.push_back(listen->listener);
+      if (auto* connect = std::get_if<action::Connect>(&action)) connects.push_back(connect->to);
+      if (auto* resolve = std::get_if<action::Resolve>(&action)) resolves.push_back(*resolve);
+      if (auto* close = std::get_if<action::Close>(&action)) closed.push_back(close->conn);
+      if (auto* exit = std::get_if<action::Exit>(&action)) exit_code = exit->code;
+    }
+    machine->check_invariants();
+  }
+
+  ConnId client() {
+    Accepted from;
+    from.peer = {"127.0.0.1", 40000, {}};
+    from.local = {"127.0.0.1", 26379, {}};
+    const ConnId conn = machine->accepted(from, now);
+    drain();
+    return conn;
+  }
+
+  std::string output(ConnId conn) {
+    OutQueue& queue = machine->output(conn);
+    const std::string bytes = queue.to_string();
+    queue.clear();
+    return bytes;
+  }
+
+  std::string send(ConnId conn, std::string_view line) {
+    machine->receive(conn, std::string(line) + "\r\n", now);
+    drain();
+    return output(conn);
+  }
+
+  void advance(Duration by) {
+    const Mono end = now.mono + by;
+    while (machine->next_deadline() <= end) {
+      const Mono next = std::max(now.mono, machine->next_deadline());
+      now.wall += next - now.mono;
+      now.mono = next;
+      machine->tick(now);
+      drain();
+    }
+    now.wall += end - now.mono;
+    now.mono = end;
+    machine->tick(now);
+    drain();
+  }
+
+  Now now;
+  std::unique_ptr<Sentinel> machine;
+  std::vector<std::string> logs;
+  std::vector<action::WriteFile> writes;
+  std::vector<ListenerId> listeners;
+  std::vector<Address> connects;
+  std::vector<action::Resolve> resolves;
+  std::vector<ConnId> closed;
+  std::optional<int> exit_code;
+  bool disk_works_at_once = true;
+};
+
+std::string basic() {
+  return std::string("port 26379\nsentinel myid ") + kMyid +
+         "\nsentinel monitor master01 10.0.0.1 6379 2\nsentinel down-after-milliseconds master01 3000\n"
+         "sentinel failover-timeout master01 6000\n";
+}
+
+TEST(Sentinel, AnnouncesItselfOnceListening) {
+  Rig rig(basic());
+  EXPECT_THAT(rig.logs, ElementsAre("Running mode=sentinel, port=26379.", std::string("Sentinel ID is ") + kMyid,
+                                    "+monitor master master01 10.0.0.1 6379 quorum 2"));
+  EXPECT_TRUE(rig.writes.empty());
+  ASSERT_EQ(rig.connects.size(), 2u);  // commands and pub/sub
+  EXPECT_EQ(rig.connects[0].host, "10.0.0.1");
+}
+
+TEST(Sentinel, InventsAndSavesItsId) {
+  Rig rig("port 26379\n");
+  ASSERT_EQ(rig.writes.size(), 1u);
+  EXPECT_EQ(rig.writes[0].path, "/etc/sentinel.conf");
+  EXPECT_THAT(rig.writes[0].bytes, HasSubstr("sentinel myid " + rig.machine->myid()));
+  EXPECT_EQ(rig.machine->myid().size(), 40u);
+}
+
+TEST(Sentinel, AnswersSimpleCommands) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "PING"), "+PONG\r\n");
+  EXPECT_EQ(rig.send(c, "ping hello"), "$5\r\nhello\r\n");
+  EXPECT_EQ(rig.send(c, "ROLE"), "*2\r\n$8\r\nsentinel\r\n*1\r\n$8\r\nmaster01\r\n");
+  EXPECT_EQ(rig.send(c, "sentinel myid"), std::string("$40\r\n") + kMyid + "\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL get-master-addr-by-name master01"), "*2\r\n$8\r\n10.0.0.1\r\n$4\r\n6379\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL get-master-addr-by-name nobody"), "*-1\r\n");
+  EXPECT_EQ(rig.send(c, "SET a b"), "-ERR unknown command 'SET', with args beginning with: 'a' 'b' \r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL frob x"), "-ERR unknown subcommand 'frob'. Try SENTINEL HELP.\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL master"), "-ERR wrong number of arguments for 'sentinel|master' command\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL master x"), "-ERR No such master with that name\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL ckquorum master01"),
+            "-NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the specified quorum for this "
+            "master\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL failover master01"), "-NOGOODSLAVE No suitable replica to promote\r\n");
+  EXPECT_EQ(rig.send(c, "PUBLISH x y"), "-ERR Only HELLO messages are accepted by Sentinel instances.\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL simulate-failure nope"), "-ERR Unknown failure simulation specified\r\n");
+  EXPECT_THAT(rig.send(c, "INFO sentinel"),
+              HasSubstr("master0:name=master01,status=ok,address=10.0.0.1:6379,slaves=0,sentinels=1\r\n"));
+  EXPECT_EQ(rig.send(c, "QUIT"), "+OK\r\n");
+  EXPECT_THAT(rig.closed, ElementsAre(c));
+}
+
+TEST(Sentinel, MastersFieldsInTheOrderToolsRelyOn) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  const std::string reply = rig.send(c, "SENTINEL masters");
+  EXPECT_THAT(reply, StartsWith("*1\r\n*40\r\n$4\r\nname\r\n$8\r\nmaster01\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n"));
+  std::vector<std::string> names = {"name",
+                                    "ip",
+                                    "port",
+                                    "runid",
+                                    "flags",
+                                    "link-pending-commands",
+                                    "link-refcount",
+                                    "last-ping-sent",
+                                    "last-ok-ping-reply",
+                                    "last-ping-reply",
+                                    "down-after-milliseconds",
+                                    "info-refresh",
+                                    "role-reported",
+                                    "role-reported-time",
+                                    "config-epoch",
+                                    "num-slaves",
+                                    "num-other-sentinels",
+                                    "quorum",
+                                    "failover-timeout",
+                                    "parallel-syncs"};
+  size_t at = 0;
+  for (const std::string& name : names) {
+    const size_t found = reply.find("\r\n" + name + "\r\n", at);
+    ASSERT_NE(found, std::string::npos) << name;
+    at = found;
+  }
+  rig.send(c, "HELLO 3");
+  EXPECT_THAT(rig.send(c, "SENTINEL master master01"), StartsWith("%20\r\n"));
+}
+
+TEST(Sentinel, VoteIsToldOnlyWhenItIsOnDisk) {
+  Rig rig(basic());
+  rig.disk_works_at_once = false;
+  const ConnId a = rig.client();
+  const ConnId b = rig.client();
+  const std::string ask = std::string("SENTINEL is-master-down-by-addr 10.0.0.1 6379 5 ") + kOther;
+  EXPECT_EQ(rig.send(a, ask), "");
+  ASSERT_EQ(rig.writes.size(), 1u);
+  EXPECT_THAT(rig.writes[0].bytes, HasSubstr("sentinel leader-epoch master01 5\n"));
+  EXPECT_THAT(rig.writes[0].bytes, HasSubstr("sentinel current-epoch 5\n"));
+  // Another asker in the same epoch gets the same vote, and no earlier; replies behind it wait as well.
+  EXPECT_EQ(rig.send(b, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 5 cccc"), "");
+  EXPECT_EQ(rig.send(b, "PING"), "");
+  rig.machine->job_done(rig.writes[0].job, 0, rig.now);
+  rig.drain();
+  const std::string vote = std::string("*3\r\n:0\r\n$40\r\n") + kOther + "\r\n:5\r\n";
+  EXPECT_EQ(rig.output(a), vote);
+  EXPECT_EQ(rig.output(b), vote + "+PONG\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains(std::string("+vote-for-leader ") + kOther + " 5"));
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 9 *"), "*3\r\n:0\r\n$1\r\n*\r\n:0\r\n");
+  EXPECT_EQ(rig.machine->current_epoch(), 5u);
+}
+
+TEST(Sentinel, ChangesAnswerWhenSavedOrWithAnError) {
+  Rig rig(basic());
+  rig.disk_works_at_once = false;
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 quorum 3"), "");
+  rig.machine->job_done(rig.writes.back().job, 0, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(c), "+OK\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL flushconfig"), "");
+  rig.machine->job_done(rig.writes.back().job, 28, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(c), "-ERR Failed to save config file. Check server logs.\r\n");
+  EXPECT_THAT(rig.logs.back(), StartsWith("WARNING: Sentinel was not able to save the new configuration on disk!!!"));
+}
+
+TEST(Sentinel, SetReportsAndKeepsEarlierOptions) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 quorum 1 down-after-milliseconds x"),
+            "-ERR Invalid argument 'x' for SENTINEL SET 'down-after-milliseconds'\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains("+set master master01 10.0.0.1 6379 quorum 1"));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel monitor master01 10.0.0.1 6379 1\n"));
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 auth-pass secret"), "+OK\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains("+set master master01 10.0.0.1 6379 auth-pass ******"));
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 nope 1"),
+            "-ERR Unknown option or number of arguments for SENTINEL SET 'nope'\r\n");
+  EXPECT_THAT(rig.send(c, "SENTINEL set master01 notification-script /bin/true"),
+              StartsWith("-ERR Reconfiguration of scripts path is denied"));
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 auth-user \"a\\nsentinel x\""),
+            "-ERR Invalid argument at index 4 for SENTINEL SET: control characters are not allowed\r\n");
+}
+
+TEST(Sentinel, ConfigSetIsAllOrNothing) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL config set announce-port 1 announce-hostnames maybe"),
+            "-ERR Invalid value 'maybe' to SENTINEL CONFIG SET 'announce-hostnames'\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL config get announce-p*"), "*2\r\n$13\r\nannounce-port\r\n$1\r\n0\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL config set announce-port 1 announce-port 2"),
+            "-ERR Duplicate argument 'announce-port' to SENTINEL CONFIG SET\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL config set announce-port 7000 announce-ip 10.9.9.9"), "+OK\r\n");
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel announce-ip \"10.9.9.9\"\nsentinel announce-port 7000\n"));
+}
+
+TEST(Sentinel, MonitorAndRemove) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor m2 localhost 7000 1"), "-ERR Invalid IP address or hostname specified\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor m2 10.0.0.2 7000 0"), "-ERR Quorum must be 1 or greater.\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor m2 10.0.0.2 x 1"), "-ERR Invalid port\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor master01 10.0.0.2 7000 1"), "-ERR Duplicate master name.\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor m2 10.0.0.2 7000 1"), "+OK\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains("+monitor master m2 10.0.0.2 7000 quorum 1"));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel monitor m2 10.0.0.2 7000 1\n"));
+  EXPECT_EQ(rig.send(c, "SENTINEL remove m2"), "+OK\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains("-monitor master m2 10.0.0.2 7000"));
+  EXPECT_THAT(rig.writes.back().bytes, testing::Not(HasSubstr("m2")));
+}
+
+TEST(Sentinel, MonitorWaitsForAHostName) {
+  Rig rig("port 26379\nsentinel resolve-hostnames yes\n");
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL monitor m2 db.example 7000 1"), "");
+  EXPECT_EQ(rig.send(c, "PING"), "");
+  ASSERT_EQ(rig.resolves.size(), 1u);
+  EXPECT_EQ(rig.resolves[0].host, "db.example");
+  rig.machine->resolved(rig.resolves[0].job, {"10.0.0.7"}, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(c), "+OK\r\n+PONG\r\n");
+  EXPECT_EQ(rig.machine->primary_address("m2").host, "10.0.0.7");
+}
+
+TEST(Sentinel, HostNamesOfTheFileAreResolvedFirst) {
+  Rig rig("sentinel resolve-hostnames yes\nsentinel monitor m db.example 6379 1\n");
+  ASSERT_EQ(rig.resolves.size(), 1u);
+  EXPECT_THAT(rig.logs, ElementsAre("Running mode=sentinel, port=26379."));
+  rig.machine->resolved(rig.resolves[0].job, {"10.0.0.7"}, rig.now);
+  rig.drain();
+  EXPECT_THAT(rig.logs, testing::Contains("+monitor master m 10.0.0.7 6379 quorum 1"));
+}
+
+TEST(Sentinel, SubscribersHearEvents) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SUBSCRIBE +sdown"), "*3\r\n$9\r\nsubscribe\r\n$6\r\n+sdown\r\n:1\r\n");
+  EXPECT_THAT(rig.send(c, "SENTINEL masters"), StartsWith("-ERR Can't execute 'sentinel|masters': only"));
+  rig.advance(3100ms);
+  EXPECT_EQ(rig.output(c), "*3\r\n$7\r\nmessage\r\n$6\r\n+sdown\r\n$29\r\nmaster master01 10.0.0.1 6379\r\n");
+}
+
+TEST(Sentinel, PasswordIsRequired) {
+  Rig rig(basic() + "requirepass secret\n");
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "PING"), "-NOAUTH Authentication required.\r\n");
+  EXPECT_EQ(rig.send(c, "AUTH wrong"), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  EXPECT_EQ(rig.send(c, "AUTH secret"), "+OK\r\n");
+  EXPECT_EQ(rig.send(c, "PING"), "+PONG\r\n");
+}
+
+TEST(Sentinel, BrokenRequestsEndTheConnection) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  rig.machine->receive(c, "*1\r\n:3\r\n", rig.now);
+  rig.drain();
+  EXPECT_THAT(rig.output(c), StartsWith("-ERR Protocol error: "));
+  EXPECT_THAT(rig.closed, ElementsAre(c));
+}
+
+TEST(Sentinel, LateTickMeansTilt) {
+  Rig rig(basic());
+  rig.now.mono += 10s;
+  rig.machine->tick(rig.now);
+  rig.drain();
+  EXPECT_THAT(rig.logs.back(), "+tilt #tilt mode entered");
+  const ConnId c = rig.client();
+  EXPECT_THAT(rig.send(c, "INFO sentinel"), HasSubstr("sentinel_tilt:1\r\n"));
+  rig.advance(29s);
+  EXPECT_THAT(rig.logs, testing::Not(testing::Contains("-tilt #tilt mode exited")));
+  EXPECT_THAT(rig.logs, testing::Not(testing::Contains(HasSubstr("+sdown"))));
+  rig.advance(2s);
+  EXPECT_THAT(rig.logs, testing::Contains("-tilt #tilt mode exited"));
+  EXPECT_THAT(rig.logs, testing::Contains("+sdown master master01 10.0.0.1 6379"));
+}
+
+TEST(Sentinel, TermSignalEndsInOrder) {
+  Rig rig(basic() + "pidfile /run/s.pid\n");
+  rig.machine->signal(15, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.exit_code, 0);
+  EXPECT_THAT(rig.logs, testing::IsSupersetOf({"Received SIGTERM scheduling shutdown...", "User requested shutdown...",
+                                               "Removing the pid file.", "Sentinel is now ready to exit, bye bye..."}));
+}
+
+TEST(Sentinel, HelloFromADirectPublishIsTaken) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  EXPECT_EQ(
+      rig.send(c, std::string("PUBLISH __sentinel__:hello 10.0.0.9,26379,") + kOther + ",3,master01,10.0.0.1,6379,0"),
+      ":1\r\n");
+  EXPECT_THAT(rig.logs, testing::Contains(std::string("+sentinel sentinel ") + kOther +
+                                          " 10.0.0.9 26379 @ master01 10.0.0.1 6379"));
+  EXPECT_THAT(rig.logs, testing::Contains("+new-epoch 3"));
+  rig.send(c, std::string("PUBLISH __sentinel__:hello 10.0.0.9,26379,") + kOther + ",4,master01,10.0.0.2,6379,4");
+  EXPECT_THAT(rig.logs, testing::Contains("+switch-master master01 10.0.0.1 6379 10.0.0.2 6379"));
+  EXPECT_EQ(rig.machine->primary_address("master01").host, "10.0.0.2");
+  EXPECT_THAT(rig.logs.back(), testing::AnyOf(StartsWith("Sentinel new configuration"), StartsWith("+slave")));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel known-replica master01 10.0.0.1 6379\n"));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel config-epoch master01 4\n"));
+}
+
+}  // namespace
+}  // namespace holdfast::sentinel

@@ -1,0 +1,56 @@
+#include "sentinel/switchover.h"
+
+#include "sentinel/failover.h"
+
+namespace holdfast::sentinel {
+
+void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentinels) {
+  core.topology.remove_replicas(primary);
+  if (!keep_sentinels) core.topology.remove_sentinels(primary);
+  Link& link = core.topology.link_of(primary);
+  links.close_commands(link);
+  links.close_pubsub(link);
+  const Mono now = core.now.mono;
+  link.unanswered_since = now;
+  link.last_ping = Mono{};
+  link.last_available = now;
+  link.last_reply = now;
+  link.last_attempt.reset();
+  link.resolving = false;
+  primary.s_down = false;
+  primary.o_down = false;
+  primary.script_kill_sent = false;
+  primary.rebooting_since.reset();
+  primary.forced = false;
+  if (primary.failover_in_progress) enter(core, primary, FailoverState::kNone);
+  primary.leader.clear();
+  primary.failover_started.reset();  // may fail over again at once
+  primary.runid.clear();
+  primary.reported_primary_host.clear();
+  primary.role_reported = Role::kPrimary;
+  primary.role_reported_at = now;
+  primary.info_at.reset();
+  primary.info_wanted = false;
+  primary.touched = true;
+  core.close_orphans();
+}
+
+void change_address(Core& core, Links& links, Primary& primary, const NodeAddress& to) {
+  std::vector<NodeAddress> replicas;
+  for (const auto& [key, replica] : primary.replicas) {
+    if (!same_node(replica->address, to)) replicas.push_back(replica->address);
+  }
+  if (!same_node(primary.address, to)) replicas.push_back(primary.address);
+  reset_primary(core, links, primary, true);
+  primary.address = to;
+  primary.s_down_since.reset();
+  primary.o_down_since.reset();
+  for (const NodeAddress& address : replicas) {
+    std::string key = announced_key(address, core.settings.style);
+    if (primary.replicas.contains(key)) continue;
+    core.event(Event::kSlave, core.topology.add_replica(primary, std::move(key), address, core.now.mono));
+  }
+  core.saver.request();
+}
+
+}  // namespace holdfast::sentinel
