@@ -1,0 +1,127 @@
+// What operators do to a server: configuration, saving, shutting down, DEBUG.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "family/bindings.h"
+
+namespace holdfast::family {
+namespace {
+
+void config_get_command(Context& c) {
+  const auto values = c.services.config_get(c.argv.subspan(2));
+  c.reply.map(values.size());
+  for (const auto& [name, value] : values) {
+    c.reply.bulk(name);
+    c.reply.bulk(value);
+  }
+}
+
+void config_set_command(Context& c) {
+  if (c.argv.size() % 2 != 0) {
+    return c.reply.error("ERR wrong number of arguments for 'config|set' command");
+  }
+  const std::string error = c.services.config_set(c.argv.subspan(2), c.now);
+  error.empty() ? c.reply.ok() : c.reply.error(error);
+}
+
+void config_rewrite_command(Context& c) { c.services.config_rewrite(c.session); }
+
+void config_resetstat_command(Context& c) {
+  c.services.reset_stats();
+  c.reply.ok();
+}
+
+void save_command(Context& c) { c.services.save(c); }
+
+void bgsave_command(Context& c) {
+  const bool schedule = c.argv.size() == 2 && equal_ignoring_case(c.argv[1], "schedule");
+  if (c.argv.size() > 1 && !schedule) return c.reply.error(command::kSyntaxError);
+  c.services.background_save(c, schedule);
+}
+
+void lastsave_command(Context& c) { c.reply.integer(c.state.saving.last_save_unix_s); }
+
+void shutdown_command(Context& c) {
+  auto choice = Services::SaveChoice::kDefault;
+  bool now = false;
+  bool force = false;
+  bool abort = false;
+  for (const std::string_view word : c.argv.subspan(1)) {
+    if (equal_ignoring_case(word, "nosave") && choice != Services::SaveChoice::kSave) {
+      choice = Services::SaveChoice::kNoSave;
+    } else if (equal_ignoring_case(word, "save") && choice != Services::SaveChoice::kNoSave) {
+      choice = Services::SaveChoice::kSave;
+    } else if (equal_ignoring_case(word, "now")) {
+      now = true;
+    } else if (equal_ignoring_case(word, "force")) {
+      force = true;
+    } else if (equal_ignoring_case(word, "abort")) {
+      abort = true;
+    } else {
+      return c.reply.error(command::kSyntaxError);
+    }
+  }
+  if (abort && c.argv.size() != 2) return c.reply.error(command::kSyntaxError);
+  if (abort) {
+    const std::string error = c.services.abort_shutdown();
+    return error.empty() ? c.reply.ok() : c.reply.error(error);
+  }
+  c.services.shutdown(&c.session, choice, now, force, c.now);
+}
+
+// DEBUG.
+
+void debug_sleep(Context& c) {
+  const auto seconds = command::parse_double(c.argv[2]);
+  constexpr double kLongest = 1e6;
+  if (!seconds || *seconds < 0 || *seconds > kLongest) return c.reply.error(command::kNotAFloat);
+  c.services.stall(Duration(static_cast<int64_t>(*seconds * 1e6)));
+  c.reply.ok();
+}
+
+void debug_reload(Context& c) {
+  const std::string error = c.services.reload(c.now);
+  error.empty() ? c.reply.ok() : c.reply.error(error);
+}
+
+void debug_command(Context& c) {
+  const std::string allowed = c.state.settings.enable_debug_command;
+  const bool local = c.session.peer.is_unix() || c.session.peer.host.starts_with("127.") || c.session.peer.host == "::1";
+  if (allowed == "no" || (allowed == "local" && !local)) {
+    return c.reply.error(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
+        "local connection, otherwise you need to set this option in the configuration file, and then restart the "
+        "server.");
+  }
+  const std::string_view what = c.argv[1];
+  if (equal_ignoring_case(what, "segfault")) return c.services.crash(11);
+  if (equal_ignoring_case(what, "sleep") && c.argv.size() == 3) return debug_sleep(c);
+  if (equal_ignoring_case(what, "reload")) return debug_reload(c);
+  if (equal_ignoring_case(what, "set-active-expire") && c.argv.size() == 3) {
+    c.state.active_expire = c.argv[2] != "0";
+    return c.reply.ok();
+  }
+  if (equal_ignoring_case(what, "log") && c.argv.size() == 3) {
+    c.services.log(LogLevel::kWarning, fmt::format("DEBUG LOG: {}", c.argv[2]));
+    return c.reply.ok();
+  }
+  c.reply.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.", what));
+}
+
+constexpr Binding kBindings[] = {
+    {"bgsave", bgsave_command},
+    {"config|get", config_get_command},
+    {"config|resetstat", config_resetstat_command},
+    {"config|rewrite", config_rewrite_command},
+    {"config|set", config_set_command},
+    {"debug", debug_command},
+    {"lastsave", lastsave_command},
+    {"save", save_command},
+    {"shutdown", shutdown_command},
+};
+
+}  // namespace
+
+std::span<const Binding> admin_bindings() { return kBindings; }
+
+}  // namespace holdfast::family

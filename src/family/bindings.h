@@ -1,0 +1,23 @@
+// The list of families: which handler serves which command of the catalogue. Joined by server/dispatch.
+#pragma once
+
+#include <span>
+
+#include "family/context.h"
+
+namespace holdfast::family {
+
+std::span<const Binding> connection_bindings();
+std::span<const Binding> keys_bindings();
+std::span<const Binding> string_bindings();
+std::span<const Binding> list_bindings();
+std::span<const Binding> set_bindings();
+std::span<const Binding> sorted_set_bindings();
+std::span<const Binding> hash_bindings();
+std::span<const Binding> pubsub_bindings();
+std::span<const Binding> transaction_bindings();
+std::span<const Binding> admin_bindings();
+std::span<const Binding> introspection_bindings();
+std::span<const Binding> replication_bindings();
+
+}  // namespace holdfast::family

@@ -1,0 +1,360 @@
+// Commands on the connection itself: greeting, authentication, CLIENT.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/version.h"
+#include "family/bindings.h"
+#include "family/lookup.h"
+#include "family/transaction.h"
+
+namespace holdfast::family {
+namespace {
+
+constexpr std::string_view kWrongPass = "WRONGPASS invalid username-password pair or user is disabled.";
+constexpr std::string_view kBadName = "ERR Client names cannot contain spaces, newlines or special characters.";
+
+void ping_command(Context& c) {
+  if (c.argv.size() > 2) {
+    return c.reply.error(fmt::format("ERR wrong number of arguments for '{}' command", c.spec.name));
+  }
+  const bool subscribed = c.state.hub.count_of(c.session.id) > 0;
+  if (subscribed && c.session.protocol == 2) {
+    c.reply.array(2);
+    c.reply.bulk("pong");
+    c.reply.bulk(c.argv.size() == 2 ? c.argv[1] : std::string_view());
+  } else if (c.argv.size() == 2) {
+    c.reply.bulk(c.argv[1]);
+  } else {
+    c.reply.simple("PONG");
+  }
+}
+
+void echo_command(Context& c) { c.reply.bulk(c.argv[1]); }
+
+void quit_command(Context& c) {
+  c.reply.ok();
+  c.services.close_session(c.session);
+}
+
+void select_command(Context& c) {
+  const auto db = parse_int64(c.argv[1]);
+  if (!db) return c.reply.error(command::kNotAnInteger);
+  if (*db < 0 || *db >= c.state.settings.databases) return c.reply.error("ERR DB index is out of range");
+  c.session.db = static_cast<int>(*db);
+  c.reply.ok();
+}
+
+// Authentication.
+
+/// Compares in time that depends on the lengths only.
+bool same_secret(std::string_view a, std::string_view b) {
+  size_t difference = a.size() ^ b.size();
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+  }
+  return difference == 0;
+}
+
+bool authenticate(Context& c, std::string_view user, std::string_view password) {
+  const std::string& required = c.state.settings.requirepass;
+  const bool good = user == "default" && (required.empty() || same_secret(password, required));
+  if (good) c.session.authenticated = true;
+  return good;
+}
+
+void auth_command(Context& c) {
+  if (c.argv.size() > 3) return c.reply.error(command::kSyntaxError);
+  if (c.argv.size() == 2 && c.state.settings.requirepass.empty()) {
+    return c.reply.error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "configuration is correct?");
+  }
+  const bool good = c.argv.size() == 2 ? authenticate(c, "default", c.argv[1]) : authenticate(c, c.argv[1], c.argv[2]);
+  good ? c.reply.ok() : c.reply.error(kWrongPass);
+}
+
+bool valid_name(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char ch) { return ch >= '!' && ch <= '~'; });
+}
+
+void reply_hello(Context& c) {
+  c.reply.map(7);
+  c.reply.bulk("server");
+  c.reply.bulk("redis");
+  c.reply.bulk("version");
+  c.reply.bulk(kRedisVersion);
+  c.reply.bulk("proto");
+  c.reply.integer(c.session.protocol);
+  c.reply.bulk("id");
+  c.reply.integer(static_cast<int64_t>(c.session.id));
+  c.reply.bulk("mode");
+  c.reply.bulk("standalone");
+  c.reply.bulk("role");
+  c.reply.bulk(c.state.replication.is_replica ? "replica" : "master");
+  c.reply.bulk("modules");
+  c.reply.array(0);
+}
+
+void hello_command(Context& c) {
+  int64_t protocol = 0;
+  if (c.argv.size() >= 2) {
+    const auto wanted = parse_int64(c.argv[1]);
+    if (!wanted) return c.reply.error("ERR Protocol version is not an integer or out of range");
+    if (*wanted < 2 || *wanted > 3) return c.reply.error("NOPROTO unsupported protocol version");
+    protocol = *wanted;
+  }
+  std::optional<std::string_view> name;
+  for (size_t i = 2; i < c.argv.size(); ++i) {
+    const size_t left = c.argv.size() - 1 - i;
+    if (equal_ignoring_case(c.argv[i], "auth") && left >= 2) {
+      if (!authenticate(c, c.argv[i + 1], c.argv[i + 2])) return c.reply.error(kWrongPass);
+      i += 2;
+    } else if (equal_ignoring_case(c.argv[i], "setname") && left >= 1) {
+      name = c.argv[++i];
+      if (!valid_name(*name)) return c.reply.error(kBadName);
+    } else {
+      return c.reply.error(fmt::format("ERR Syntax error in HELLO option '{}'", c.argv[i]));
+    }
+  }
+  if (!c.session.authenticated) {
+    return c.reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+  }
+  if (name) c.session.name = *name;
+  if (protocol != 0) {
+    c.session.protocol = static_cast<int>(protocol);
+    c.reply.set_version(c.session.protocol);
+  }
+  reply_hello(c);
+}
+
+void reset_command(Context& c) {
+  Session& session = c.session;
+  if (session.transaction.open) discard_transaction(c.state, session);
+  unwatch_all(c.state, session);
+  c.state.hub.forget(session.id);
+  session.monitor = false;
+  session.db = 0;
+  session.protocol = 2;
+  c.reply.set_version(2);
+  session.name.clear();
+  session.authenticated = c.state.settings.requirepass.empty();
+  session.reply_mode = ReplyMode::kOn;
+  session.no_evict = session.no_touch = false;
+  c.reply.simple("RESET");
+}
+
+// CLIENT.
+
+void client_id_command(Context& c) { c.reply.integer(static_cast<int64_t>(c.session.id)); }
+
+void client_getname_command(Context& c) { c.session.name.empty() ? c.reply.null() : c.reply.bulk(c.session.name); }
+
+void client_setname_command(Context& c) {
+  if (!valid_name(c.argv[2])) return c.reply.error(kBadName);
+  c.session.name = c.argv[2];
+  c.reply.ok();
+}
+
+void client_setinfo_command(Context& c) {
+  const bool name = equal_ignoring_case(c.argv[2], "lib-name");
+  if (!name && !equal_ignoring_case(c.argv[2], "lib-ver")) {
+    return c.reply.error(fmt::format("ERR Unrecognized option '{}'", c.argv[2]));
+  }
+  if (!valid_name(c.argv[3])) {
+    return c.reply.error(
+        fmt::format("ERR {} cannot contain spaces, newlines or special characters.", name ? "lib-name" : "lib-ver"));
+  }
+  (name ? c.session.lib_name : c.session.lib_version) = c.argv[3];
+  c.reply.ok();
+}
+
+void client_info_command(Context& c) { c.reply.verbatim("txt", c.services.client_line(c.session, c.now) + "\n"); }
+
+enum class ClientType : uint8_t { kNormal, kPrimary, kReplica, kPubsub };
+
+std::optional<ClientType> read_client_type(std::string_view word) {
+  if (equal_ignoring_case(word, "normal")) return ClientType::kNormal;
+  if (equal_ignoring_case(word, "master") || equal_ignoring_case(word, "primary")) return ClientType::kPrimary;
+  if (equal_ignoring_case(word, "slave") || equal_ignoring_case(word, "replica")) return ClientType::kReplica;
+  if (equal_ignoring_case(word, "pubsub")) return ClientType::kPubsub;
+  return std::nullopt;
+}
+
+ClientType type_of(const State& state, const Session& session) {
+  if (session.role == Role::kPrimary) return ClientType::kPrimary;
+  if (session.role == Role::kReplica) return ClientType::kReplica;
+  return state.hub.count_of(session.id) > 0 ? ClientType::kPubsub : ClientType::kNormal;
+}
+
+std::string unknown_type(std::string_view word) { return fmt::format("ERR Unknown client type '{}'", word); }
+
+void client_list_command(Context& c) {
+  std::optional<ClientType> type;
+  std::vector<ClientId> ids;
+  if (c.argv.size() == 4 && equal_ignoring_case(c.argv[2], "type")) {
+    type = read_client_type(c.argv[3]);
+    if (!type) return c.reply.error(unknown_type(c.argv[3]));
+  } else if (c.argv.size() > 3 && equal_ignoring_case(c.argv[2], "id")) {
+    for (const std::string_view word : c.argv.subspan(3)) {
+      const auto id = parse_int64(word);
+      if (!id || *id <= 0) return c.reply.error("ERR Invalid client ID");
+      ids.push_back(static_cast<ClientId>(*id));
+    }
+  } else if (c.argv.size() != 2) {
+    return c.reply.error(command::kSyntaxError);
+  }
+  std::string lines;
+  const auto add = [&](Session& session) {
+    if (type && type_of(c.state, session) != *type) return;
+    lines += c.services.client_line(session, c.now) + "\n";
+  };
+  if (ids.empty()) {
+    c.services.visit_sessions(add);
+  } else {
+    for (const ClientId id : ids) {
+      if (Session* session = c.services.find_session(id)) add(*session);
+    }
+  }
+  c.reply.verbatim("txt", lines);
+}
+
+struct KillFilter {
+  std::optional<ClientId> id;
+  std::optional<ClientType> type;
+  std::string_view address;
+  std::string_view local_address;
+  bool skip_me = true;
+
+  bool matches(const State& state, const Session& session) const {
+    if (id && session.id != *id) return false;
+    if (type && type_of(state, session) != *type) return false;
+    if (!address.empty() && to_string(session.peer) != address) return false;
+    return local_address.empty() || to_string(session.local) == local_address;
+  }
+};
+
+bool read_kill_filter(Context& c, KillFilter& filter) {
+  for (size_t i = 2; i < c.argv.size(); i += 2) {
+    const std::string_view option = c.argv[i];
+    if (i + 1 >= c.argv.size()) return c.reply.error(command::kSyntaxError), false;
+    const std::string_view value = c.argv[i + 1];
+    if (equal_ignoring_case(option, "id")) {
+      const auto id = parse_int64(value);
+      if (!id || *id < 1) return c.reply.error("ERR client-id should be greater than 0"), false;
+      filter.id = static_cast<ClientId>(*id);
+    } else if (equal_ignoring_case(option, "type")) {
+      filter.type = read_client_type(value);
+      if (!filter.type) return c.reply.error(unknown_type(value)), false;
+    } else if (equal_ignoring_case(option, "addr")) {
+      filter.address = value;
+    } else if (equal_ignoring_case(option, "laddr")) {
+      filter.local_address = value;
+    } else if (equal_ignoring_case(option, "user")) {
+      if (value != "default") return c.reply.error(fmt::format("ERR No such user '{}'", value)), false;
+    } else if (equal_ignoring_case(option, "skipme")) {
+      if (!equal_ignoring_case(value, "yes") && !equal_ignoring_case(value, "no")) {
+        return c.reply.error(command::kSyntaxError), false;
+      }
+      filter.skip_me = equal_ignoring_case(value, "yes");
+    } else {
+      return c.reply.error(command::kSyntaxError), false;
+    }
+  }
+  return true;
+}
+
+void client_kill_command(Context& c) {
+  KillFilter filter;
+  const bool old_form = c.argv.size() == 3;
+  if (old_form) {
+    filter.address = c.argv[2];
+    filter.skip_me = false;
+  } else if (!read_kill_filter(c, filter)) {
+    return;
+  }
+  std::vector<Session*> victims;
+  c.services.visit_sessions([&](Session& session) {
+    if (filter.skip_me && session.id == c.session.id) return;
+    if (filter.matches(c.state, session)) victims.push_back(&session);
+  });
+  if (old_form && victims.empty()) return c.reply.error("ERR No such client");
+  old_form ? c.reply.ok() : c.reply.integer(static_cast<int64_t>(victims.size()));
+  for (Session* victim : victims) c.services.close_session(*victim);
+}
+
+void client_reply_command(Context& c) {
+  if (equal_ignoring_case(c.argv[2], "on")) {
+    c.session.reply_mode = ReplyMode::kOn;
+    command::Reply(c.services.output_of(c.session), c.session.protocol).ok();
+  } else if (equal_ignoring_case(c.argv[2], "off")) {
+    c.session.reply_mode = ReplyMode::kOff;
+  } else if (equal_ignoring_case(c.argv[2], "skip")) {
+    if (c.session.reply_mode == ReplyMode::kOn) c.session.reply_mode = ReplyMode::kSkipNext;
+  } else {
+    c.reply.error(command::kSyntaxError);
+  }
+}
+
+void client_flag(Context& c, bool& flag) {
+  const bool on = equal_ignoring_case(c.argv[2], "on");
+  if (!on && !equal_ignoring_case(c.argv[2], "off")) return c.reply.error(command::kSyntaxError);
+  flag = on;
+  c.reply.ok();
+}
+void client_no_evict_command(Context& c) { client_flag(c, c.session.no_evict); }
+void client_no_touch_command(Context& c) { client_flag(c, c.session.no_touch); }
+
+void client_pause_command(Context& c) {
+  bool writes_only = false;
+  if (c.argv.size() == 4) {
+    writes_only = equal_ignoring_case(c.argv[3], "write");
+    if (!writes_only && !equal_ignoring_case(c.argv[3], "all")) {
+      return c.reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    }
+  } else if (c.argv.size() != 3) {
+    return c.reply.error(command::kSyntaxError);
+  }
+  const auto ms = parse_int64(c.argv[2]);
+  if (!ms) return c.reply.error("ERR timeout is not an integer or out of range");
+  if (*ms < 0) return c.reply.error("ERR timeout is negative");
+  constexpr int64_t kLongest = 1000LL * 3600 * 24 * 365 * 100;
+  c.services.pause_clients(c.now.mono + from_ms(std::min(*ms, kLongest)), writes_only);
+  c.reply.ok();
+}
+
+void client_unpause_command(Context& c) {
+  c.services.unpause_clients();
+  c.reply.ok();
+}
+
+constexpr Binding kBindings[] = {
+    {"auth", auth_command},
+    {"client|getname", client_getname_command},
+    {"client|id", client_id_command},
+    {"client|info", client_info_command},
+    {"client|kill", client_kill_command},
+    {"client|list", client_list_command},
+    {"client|no-evict", client_no_evict_command},
+    {"client|no-touch", client_no_touch_command},
+    {"client|pause", client_pause_command},
+    {"client|reply", client_reply_command},
+    {"client|setinfo", client_setinfo_command},
+    {"client|setname", client_setname_command},
+    {"client|unpause", client_unpause_command},
+    {"echo", echo_command},
+    {"hello", hello_command},
+    {"ping", ping_command},
+    {"quit", quit_command},
+    {"reset", reset_command},
+    {"select", select_command},
+};
+
+}  // namespace
+
+std::span<const Binding> connection_bindings() { return kBindings; }
+
+}  // namespace holdfast::family

@@ -1,0 +1,121 @@
+#include "family/lookup.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::family {
+namespace {
+
+using store::Entry;
+using store::Key;
+
+/// Whether the expired `entry` counts as absent; deletes it where that is our right.
+bool gone(Context& context, const Key& key, const Entry& entry) {
+  if (!entry.is_expired(context.now_ms()) || context.session.role == Role::kPrimary) return false;
+  if (!context.state.replication.is_replica) {
+    expire_key(context.state, context.services, context.session.db, key);
+  }
+  return true;
+}
+
+bool wrong_type(Context& context, const Entry* entry, store::Type type, bool& wrong) {
+  wrong = entry != nullptr && entry->type() != type;
+  if (wrong) context.reply.error(command::kWrongType);
+  return wrong;
+}
+
+}  // namespace
+
+const Entry* lookup_read(Context& context, const Key& key) {
+  const Entry* entry = context.db().find(key);
+  if (entry == nullptr || gone(context, key, *entry)) {
+    ++context.state.stats.keyspace_misses;
+    if ((context.state.settings.notify_keyspace_events & kNotifyKeyMiss) != 0) {
+      context.notify(kNotifyKeyMiss, "keymiss", key.bytes);
+    }
+    return nullptr;
+  }
+  ++context.state.stats.keyspace_hits;
+  return entry;
+}
+
+const Entry* lookup_write(Context& context, const Key& key) {
+  const Entry* entry = context.db().find(key);
+  return entry == nullptr || gone(context, key, *entry) ? nullptr : entry;
+}
+
+const Entry* lookup_read(Context& context, const Key& key, store::Type type, bool& wrong) {
+  const Entry* entry = lookup_read(context, key);
+  return wrong_type(context, entry, type, wrong) ? nullptr : entry;
+}
+
+const Entry* lookup_write(Context& context, const Key& key, store::Type type, bool& wrong) {
+  const Entry* entry = lookup_write(context, key);
+  return wrong_type(context, entry, type, wrong) ? nullptr : entry;
+}
+
+Entry* find_or_create(Context& context, const Key& key, store::Type type) {
+  bool wrong = false;
+  const Entry* entry = lookup_write(context, key, type, wrong);
+  if (wrong) return nullptr;
+  if (entry != nullptr) return context.db().find_for_write(key);
+  Entry& created = context.db().create(key, type);
+  context.notify(kNotifyNew, "new", key.bytes);
+  return &created;
+}
+
+bool delete_key(Context& context, const Key& key) {
+  if (lookup_write(context, key) == nullptr) return false;
+  context.db().erase(key);
+  context.modified(key.bytes);
+  context.notify(kNotifyGeneric, "del", key.bytes);
+  return true;
+}
+
+void expire_key(State& state, Services& services, int db, const Key& key) {
+  const std::string name(key.bytes);
+  state.data->db(static_cast<size_t>(db)).erase(key);
+  ++state.stats.expired_keys;
+  services.propagate(db, {"DEL", name});
+  notify_event(state, services, db, kNotifyExpired, "expired", name);
+  touch_watchers(state, services, db, name);
+}
+
+void erase_if_empty(Context& context, const Key& key) {
+  if (context.db().erase_if_empty(key)) context.notify(kNotifyGeneric, "del", key.bytes);
+}
+
+void touch_watchers(State& state, Services& services, int db, std::string_view key) {
+  if (state.watchers.empty()) [[likely]]
+    return;
+  const auto at = state.watchers.find({db, std::string(key)});
+  if (at == state.watchers.end()) return;
+  for (const ClientId id : at->second) {
+    if (Session* session = services.find_session(id)) session->transaction.dirty_watch = true;
+  }
+}
+
+void notify_event(State& state, Services& services, int db, NotifyClass event_class, std::string_view event,
+                  std::string_view key) {
+  const uint32_t enabled = state.settings.notify_keyspace_events;
+  if ((enabled & event_class) == 0) [[likely]]
+    return;
+  if ((enabled & kNotifyKeyspace) != 0) services.publish(fmt::format("__keyspace@{}__:{}", db, key), event);
+  if ((enabled & kNotifyKeyevent) != 0) services.publish(fmt::format("__keyevent@{}__:{}", db, event), key);
+}
+
+void Context::replace_effect(std::initializer_list<std::string_view> words) {
+  replace_effect(std::vector<std::string>(words.begin(), words.end()));
+}
+
+void Context::replace_effect(std::vector<std::string> words) {
+  effects_replaced_ = true;
+  effects_.push_back(std::move(words));
+}
+
+void Context::modified(std::string_view key_bytes) const { touch_watchers(state, services, session.db, key_bytes); }
+
+void Context::notify(NotifyClass event_class, std::string_view event, std::string_view key_bytes) const {
+  notify_event(state, services, session.db, event_class, event, key_bytes);
+}
+
+}  // namespace holdfast::family

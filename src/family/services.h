@@ -1,0 +1,80 @@
+// Services: what handlers ask of the server beyond data: other clients, configuration, saving, replication, the
+// process.
+//
+// Implemented by server::Engine; a fake serves unit tests. Calls act at once unless they say "later".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "family/session.h"
+#include "store/function_ref.h"
+
+namespace holdfast::family {
+
+struct Context;
+
+class Services {
+ public:
+  virtual ~Services() = default;
+
+  // Clients
+  virtual void visit_sessions(store::FunctionRef<void(Session&)> visit) = 0;
+  virtual Session* find_session(ClientId id) = 0;
+  /// Closes after the replies already queued (the caller itself) or at once (others).
+  virtual void close_session(Session& session) = 0;
+  /// Appends bytes for another client and sees to their sending.
+  virtual OutQueue& output_of(Session& session) = 0;
+  virtual std::string client_line(const Session& session, Now now) const = 0;
+  virtual void pause_clients(Mono until, bool writes_only) = 0;
+  virtual void unpause_clients() = 0;
+
+  // Commands
+  /// Runs one command inside the caller's execution unit (EXEC); its reply goes to the caller.
+  virtual void execute_queued(Context& outer, const QueuedCommand& command) = 0;
+  virtual bool has_handler(command::SpecIndex index) const = 0;
+  /// Delivers to this server's subscribers; answers how many. Propagating a PUBLISH is the command's business.
+  virtual size_t publish(std::string_view channel, std::string_view message) = 0;
+  /// An effect outside a command's own: lazy expiry, eviction.
+  virtual void propagate(int db, std::vector<std::string> words) = 0;
+
+  // Configuration
+  virtual std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) = 0;
+  /// All or nothing. Empty = done, else the error's text.
+  virtual std::string config_set(std::span<const std::string_view> pairs, Now now) = 0;
+  /// Answers the session when the file is written.
+  virtual void config_rewrite(Session& session) = 0;
+  virtual void reset_stats() = 0;
+
+  // The process
+  virtual std::string info(std::span<const std::string_view> sections, Now now) = 0;
+  virtual void log(LogLevel level, std::string text) = 0;
+  virtual void stall(Duration duration) = 0;
+  virtual void crash(int signal) = 0;
+  enum class SaveChoice : uint8_t { kDefault, kSave, kNoSave };
+  /// Answers the session only if the shutdown fails.
+  virtual void shutdown(Session* session, SaveChoice choice, bool now, bool force, Now at) = 0;
+  virtual std::string abort_shutdown() = 0;
+
+  // Saving
+  /// SAVE: answers the session when the file is there. BGSAVE: answers at once.
+  virtual void save(Context& context) = 0;
+  virtual void background_save(Context& context, bool schedule) = 0;
+  /// DEBUG RELOAD: through the RDB format and back, in memory. Empty = done, else the error's text.
+  virtual std::string reload(Now now) = 0;
+
+  // Replication
+  /// Empty host: become a primary.
+  virtual void replicate_from(const std::string& host, int port, Now now) = 0;
+  virtual void psync(Context& context) = 0;
+  virtual void replconf(Context& context) = 0;
+  virtual void role(Context& context) = 0;
+  virtual void wait(Context& context) = 0;
+};
+
+}  // namespace holdfast::family

@@ -1,0 +1,80 @@
+// Session: one client connection as handlers see it.
+//
+// Owned by the server's client table; handlers get references for the length of a call and keep ids across calls.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/ids.h"
+#include "base/out_queue.h"
+#include "base/time.h"
+#include "codec/resp/request.h"
+#include "command/catalogue.h"
+
+namespace holdfast::family {
+
+/// Never reused within a process; what CLIENT ID answers.
+using ClientId = uint64_t;
+
+enum class Role : uint8_t {
+  kNormal,
+  kReplica,  // it sent PSYNC or SYNC and reads our stream
+  kPrimary,  // our link to the primary: commands come from the stream
+};
+
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
+
+/// A command waiting for EXEC.
+struct QueuedCommand {
+  command::SpecIndex spec;
+  std::vector<std::string> argv;
+};
+
+struct Transaction {
+  bool open = false;         // between MULTI and EXEC or DISCARD
+  bool poisoned = false;     // a queued command was refused: EXEC answers EXECABORT
+  bool dirty_watch = false;  // a watched key changed: EXEC answers null
+  std::vector<QueuedCommand> queue;
+  std::set<std::pair<int, std::string>> watched;  // database, key
+};
+
+struct Session {
+  ClientId id = 0;
+  ConnId conn;
+  Address peer;
+  Address local;
+  Mono created{};
+  Mono last_interaction{};
+  Role role = Role::kNormal;
+
+  int db = 0;
+  int protocol = 2;
+  bool authenticated = false;
+  std::string name;
+  std::string lib_name;
+  std::string lib_version;
+  ReplyMode reply_mode = ReplyMode::kOn;
+  bool no_evict = false;
+  bool no_touch = false;
+  bool monitor = false;
+
+  Transaction transaction;
+  command::SpecIndex last_command = command::kNoSpec;
+  uint64_t commands = 0;
+  uint64_t bytes_in = 0;
+
+  codec::RequestStream input;
+  OutQueue output;
+  bool flush_pending = false;      // a Flush action is queued
+  bool close_after_reply = false;  // no further request is read
+  bool closing = false;            // Close is queued; forget at the end of the turn
+  bool reading_paused = false;
+};
+
+}  // namespace holdfast::family

@@ -1,0 +1,99 @@
+// Settings: the values behind redis.conf's directives that handlers and the engine read.
+//
+// Names follow the directives; units as in redis.conf unless the name says otherwise. Rows that parse, print and apply
+// them: server/config.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/context.h"
+
+namespace holdfast::family {
+
+enum class AppendFsync : uint8_t { kNo, kEverySec, kAlways };
+
+struct SavePoint {
+  int64_t seconds = 0;
+  int64_t changes = 0;
+  bool operator==(const SavePoint&) const = default;
+};
+
+struct OutputLimit {
+  uint64_t hard_bytes = 0;
+  uint64_t soft_bytes = 0;
+  int64_t soft_seconds = 0;
+};
+
+struct Settings {
+  // Network
+  std::vector<std::string> bind = {"*", "-::*"};
+  int64_t port = 6379;
+  int64_t tcp_backlog = 511;
+  std::string unixsocket;
+  int64_t unixsocketperm = 0;
+  int64_t timeout_s = 0;
+  int64_t tcp_keepalive_s = 300;
+  int64_t maxclients = 10000;
+  bool protected_mode = true;
+  int64_t proto_max_bulk_len = 512LL * 1024 * 1024;
+  int64_t client_query_buffer_limit = 1024LL * 1024 * 1024;
+  OutputLimit output_limit_normal{};
+  OutputLimit output_limit_replica{256LL << 20, 64LL << 20, 60};
+  OutputLimit output_limit_pubsub{32LL << 20, 8LL << 20, 60};
+
+  // General
+  int64_t databases = 16;
+  bool daemonize = false;
+  std::string pidfile;
+  std::string logfile;
+  std::string dir = "./";
+  std::string loglevel = "notice";
+  std::string supervised = "no";
+  bool always_show_logo = false;
+  int64_t hz = 10;
+  std::string requirepass;
+  std::string enable_debug_command = "no";
+  std::string enable_protected_configs = "no";
+  uint32_t notify_keyspace_events = 0;
+
+  // Memory
+  int64_t maxmemory = 0;
+  std::string maxmemory_policy = "noeviction";
+  store::Limits limits;
+
+  // Snapshots
+  std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
+  std::string dbfilename = "dump.rdb";
+  bool rdbcompression = true;
+  bool rdbchecksum = true;
+  bool stop_writes_on_bgsave_error = true;
+  bool appendonly = false;
+
+  // Replication
+  std::string replicaof_host;  // empty: a primary
+  int64_t replicaof_port = 0;
+  std::string masteruser;
+  std::string masterauth;
+  bool replica_read_only = true;
+  bool replica_serve_stale_data = true;
+  int64_t replica_priority = 100;
+  bool replica_announced = true;
+  std::string replica_announce_ip;
+  int64_t replica_announce_port = 0;
+  int64_t repl_timeout_s = 60;
+  int64_t repl_ping_replica_period_s = 10;
+  int64_t repl_backlog_size = 1024 * 1024;
+  int64_t repl_backlog_ttl_s = 3600;
+  int64_t repl_diskless_sync_delay_s = 5;
+  int64_t min_replicas_to_write = 0;
+  int64_t min_replicas_max_lag_s = 10;
+
+  int64_t slowlog_log_slower_than_us = 10000;
+  int64_t slowlog_max_len = 128;
+  int64_t shutdown_timeout_s = 10;
+};
+
+}  // namespace holdfast::family

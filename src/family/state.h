@@ -1,0 +1,85 @@
+// State: the data server's components that handlers work on directly; what needs the engine itself goes through
+// Services.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/time.h"
+#include "family/session.h"
+#include "family/settings.h"
+#include "pubsub/hub.h"
+#include "store/dataset.h"
+
+namespace holdfast::family {
+
+struct CommandStats {
+  uint64_t calls = 0;
+  uint64_t microseconds = 0;
+  uint64_t rejected = 0;
+  uint64_t failed = 0;
+};
+
+struct Stats {
+  uint64_t connections = 0;
+  uint64_t commands = 0;
+  uint64_t rejected_connections = 0;
+  uint64_t net_input_bytes = 0;
+  uint64_t net_output_bytes = 0;
+  uint64_t expired_keys = 0;
+  uint64_t evicted_keys = 0;
+  uint64_t keyspace_hits = 0;
+  uint64_t keyspace_misses = 0;
+  uint64_t sync_full = 0;
+  uint64_t sync_partial_ok = 0;
+  uint64_t sync_partial_err = 0;
+  uint64_t error_replies = 0;
+  uint64_t query_buffer_limit_disconnections = 0;
+  uint64_t output_buffer_limit_disconnections = 0;
+  std::map<std::string, uint64_t, std::less<>> errors;  // by code
+  std::vector<CommandStats> commands_by_spec;           // by SpecIndex
+};
+
+/// Where saving stands: INFO persistence, LASTSAVE, the write gate.
+struct SaveState {
+  uint64_t changes_since_save = 0;
+  int64_t last_save_unix_s = 0;
+  bool last_bgsave_ok = true;
+  bool in_progress = false;
+  Mono started{};
+  int64_t last_duration_s = -1;
+  uint64_t saves = 0;
+};
+
+/// What a handler may see of replication; the links themselves are the engine's.
+struct ReplicationView {
+  bool is_replica = false;
+  bool link_up = false;
+  std::string id;  // 40 hexadecimal digits
+  int64_t offset = 0;
+};
+
+struct State {
+  explicit State(uint64_t seed) : prng(seed) {}
+
+  Settings settings;
+  std::unique_ptr<store::Dataset> data;
+  pubsub::Hub hub;
+  Stats stats;
+  SaveState saving;
+  ReplicationView replication;
+  Prng prng;
+  bool loading = false;
+  bool active_expire = true;  // DEBUG SET-ACTIVE-EXPIRE
+  std::string run_id;
+  Mono started{};
+  int64_t started_unix_s = 0;
+  /// Clients watching a key: (database, key) to client ids. Empty most of the time, which is all a write checks.
+  std::map<std::pair<int, std::string>, std::vector<ClientId>> watchers;
+};
+
+}  // namespace holdfast::family

@@ -1,0 +1,55 @@
+// The data server's directives: one row each, serving start-up, CONFIG GET, CONFIG SET and CONFIG REWRITE.
+//
+// Source: redis.conf 7.2 (names, units, ranges, error texts).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/redis_conf.h"
+#include "family/settings.h"
+
+namespace holdfast::server {
+
+using family::Settings;
+/// The words after a directive's name.
+using Values = std::span<const std::string>;
+
+enum ConfigFlag : unsigned {
+  kConfigImmutable = 1u << 0,  // not by CONFIG SET
+  kConfigMultiple = 1u << 1,   // several lines add up in a file; CONFIG SET takes them as one value
+  kConfigHidden = 1u << 2,     // CONFIG GET with patterns skips it
+};
+
+struct ConfigRow {
+  std::string_view name;
+  std::string_view alias;  // the older name, empty if none
+  unsigned flags;
+  /// Empty = good; else the error's words.
+  std::string (*parse)(Settings&, Values);
+  /// CONFIG GET's value.
+  std::string (*print)(const Settings&);
+  std::string_view summary;
+};
+
+std::span<const ConfigRow> config_rows();
+/// By name or alias, in any case; null if unknown.
+const ConfigRow* find_config_row(std::string_view name);
+
+struct StartConfig {
+  Settings settings;
+  std::vector<conf::Diagnostic> errors;
+};
+/// Applies a file's directives to the defaults; all errors of the file in one run.
+StartConfig apply_conf(const conf::ParsedConf& parsed);
+
+/// CONFIG SET: name, value, name, value... All or nothing. Empty = done and `changed` lists the rows.
+std::string set_config(Settings& settings, std::span<const std::string_view> pairs,
+                       std::vector<const ConfigRow*>& changed);
+
+/// The file's new content after CONFIG REWRITE.
+std::string rewrite_config(const Settings& settings, std::string_view content);
+
+}  // namespace holdfast::server

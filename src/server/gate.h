@@ -1,0 +1,29 @@
+// The gate: the ordered table of checks a command passes before its handler runs.
+//
+// Source: the order and texts of redis-server 7.2. Each check looks at values only; the first one that refuses wins.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "command/spec.h"
+#include "family/session.h"
+#include "family/state.h"
+
+namespace holdfast::server {
+
+struct GateInput {
+  const family::State& state;
+  const family::Session& session;
+  const command::Spec& spec;
+  std::string_view name;  // as the client wrote it
+  bool subscribed = false;
+  size_t good_replicas = 0;
+  size_t used_memory = 0;
+};
+
+/// The error to answer, or nullopt to go on.
+std::optional<std::string> refuse(const GateInput& input);
+
+}  // namespace holdfast::server
