@@ -42,6 +42,16 @@ enum NotifyClass : uint32_t {
 };
 
 struct Context {
+  Context(State& state_in, Services& services_in, Session& session_in, const command::Spec& spec_in,
+          std::span<const std::string_view> argv_in, command::Reply& reply_in, Now now_in)
+      : state(state_in),
+        services(services_in),
+        session(session_in),
+        spec(spec_in),
+        argv(argv_in),
+        reply(reply_in),
+        now(now_in) {}
+
   State& state;
   Services& services;
   Session& session;

@@ -61,13 +61,21 @@ void reply_key_spec(Context& c, const command::KeySpec& spec) {
   c.reply.map(2);
   c.reply.bulk("type");
   switch (spec.begin) {
-    case command::KeySpec::Begin::kUnknown: c.reply.bulk("unknown"); break;
-    case command::KeySpec::Begin::kIndex: c.reply.bulk("index"); break;
-    case command::KeySpec::Begin::kKeyword: c.reply.bulk("keyword"); break;
+    case command::KeySpec::Begin::kUnknown:
+      c.reply.bulk("unknown");
+      break;
+    case command::KeySpec::Begin::kIndex:
+      c.reply.bulk("index");
+      break;
+    case command::KeySpec::Begin::kKeyword:
+      c.reply.bulk("keyword");
+      break;
   }
   c.reply.bulk("spec");
   switch (spec.begin) {
-    case command::KeySpec::Begin::kUnknown: c.reply.map(0); break;
+    case command::KeySpec::Begin::kUnknown:
+      c.reply.map(0);
+      break;
     case command::KeySpec::Begin::kIndex:
       c.reply.map(1);
       c.reply.bulk("index");
@@ -94,7 +102,9 @@ void reply_key_spec(Context& c, const command::KeySpec& spec) {
     }
   };
   switch (spec.find) {
-    case command::KeySpec::Find::kUnknown: triple("unknown", {}); break;
+    case command::KeySpec::Find::kUnknown:
+      triple("unknown", {});
+      break;
     case command::KeySpec::Find::kRange:
       triple("range", {{"lastkey", spec.last}, {"keystep", spec.step}, {"limit", spec.limit}});
       break;
@@ -137,9 +147,7 @@ void command_command(Context& c) {
   for (const SpecIndex index : specs) reply_spec(c, index);
 }
 
-void command_count_command(Context& c) {
-  c.reply.integer(static_cast<int64_t>(served(c, command::kNoSpec).size()));
-}
+void command_count_command(Context& c) { c.reply.integer(static_cast<int64_t>(served(c, command::kNoSpec).size())); }
 
 SpecIndex find_full(std::string_view name) {
   const size_t bar = name.find('|');

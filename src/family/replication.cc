@@ -23,8 +23,9 @@ void replicaof_command(Context& c) {
   const auto port = parse_int64(c.argv[2]);
   if (!port || *port < 0 || *port > 65535) return c.reply.error("ERR Invalid master port");
   if (c.state.settings.replicaof_host == host && c.state.settings.replicaof_port == *port) {
-    c.services.log(LogLevel::kNotice, "REPLICAOF would result into synchronization with the master we are already "
-                                      "connected with. No operation performed.");
+    c.services.log(LogLevel::kNotice,
+                   "REPLICAOF would result into synchronization with the master we are already "
+                   "connected with. No operation performed.");
     return c.reply.simple("OK Already connected to specified master");
   }
   c.services.replicate_from(std::string(host), static_cast<int>(*port), c.now);
@@ -39,8 +40,8 @@ void replconf_command(Context& c) { c.services.replconf(c); }
 void wait_command(Context& c) { c.services.wait(c); }
 
 constexpr Binding kBindings[] = {
-    {"psync", psync_command},         {"replconf", replconf_command}, {"replicaof", replicaof_command},
-    {"role", role_command},           {"slaveof", replicaof_command}, {"sync", psync_command},
+    {"psync", psync_command}, {"replconf", replconf_command}, {"replicaof", replicaof_command},
+    {"role", role_command},   {"slaveof", replicaof_command}, {"sync", psync_command},
     {"wait", wait_command},
 };
 

@@ -38,8 +38,8 @@ std::optional<int64_t> parse_memory(std::string_view text) {
     std::string_view name;
     int64_t factor;
   };
-  static constexpr Unit kUnits[] = {{"", 1},        {"b", 1},         {"k", 1000},          {"kb", 1024},
-                                    {"m", 1000000}, {"mb", 1 << 20},  {"g", 1000000000},    {"gb", 1 << 30}};
+  static constexpr Unit kUnits[] = {{"", 1},        {"b", 1},        {"k", 1000},       {"kb", 1024},
+                                    {"m", 1000000}, {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
   const size_t digits = text.find_first_not_of("-0123456789");
   const auto number = parse_int64(text.substr(0, digits));
   if (!number) return std::nullopt;
@@ -183,10 +183,10 @@ struct NotifyLetter {
   uint32_t bit;
 };
 constexpr NotifyLetter kNotifyLetters[] = {
-    {'g', family::kNotifyGeneric}, {'$', family::kNotifyString},    {'l', family::kNotifyList},
-    {'s', family::kNotifySet},     {'h', family::kNotifyHash},      {'z', family::kNotifySortedSet},
-    {'x', family::kNotifyExpired}, {'e', family::kNotifyEvicted},   {'t', family::kNotifyStream},
-    {'d', family::kNotifyModule},  {'K', family::kNotifyKeyspace},  {'E', family::kNotifyKeyevent},
+    {'g', family::kNotifyGeneric}, {'$', family::kNotifyString},   {'l', family::kNotifyList},
+    {'s', family::kNotifySet},     {'h', family::kNotifyHash},     {'z', family::kNotifySortedSet},
+    {'x', family::kNotifyExpired}, {'e', family::kNotifyEvicted},  {'t', family::kNotifyStream},
+    {'d', family::kNotifyModule},  {'K', family::kNotifyKeyspace}, {'E', family::kNotifyKeyevent},
     {'m', family::kNotifyKeyMiss}, {'n', family::kNotifyNew},
 };
 constexpr uint32_t kNotifyAll = family::kNotifyGeneric | family::kNotifyString | family::kNotifyList |
@@ -287,9 +287,9 @@ std::string parse_supervised(Settings& settings, Values values) {
   return parse_choice<&Settings::supervised>(settings, values, "upstart, systemd, auto, no");
 }
 std::string parse_policy(Settings& settings, Values values) {
-  return parse_choice<&Settings::maxmemory_policy>(
-      settings, values,
-      "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction");
+  return parse_choice<&Settings::maxmemory_policy>(settings, values,
+                                                   "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, "
+                                                   "allkeys-lru, allkeys-lfu, allkeys-random, noeviction");
 }
 std::string parse_dbfilename(Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
@@ -311,20 +311,25 @@ std::string parse_dir(Settings& settings, Values values) { return parse_text<&Se
 
 #define HF_BOOL(name, alias, flags, member, summary) \
   ConfigRow { name, alias, flags, parse_bool<&Settings::member>, print_bool<&Settings::member>, summary }
-#define HF_INTEGER(name, alias, flags, member, low, high, summary) \
-  ConfigRow { name, alias, flags, parse_integer<&Settings::member, low, high>, print_integer<&Settings::member>, summary }
+#define HF_INTEGER(name, alias, flags, member, low, high, summary)                                             \
+  ConfigRow {                                                                                                  \
+    name, alias, flags, parse_integer<&Settings::member, low, high>, print_integer<&Settings::member>, summary \
+  }
 #define HF_BYTES(name, alias, flags, member, low, high, summary) \
   ConfigRow { name, alias, flags, parse_bytes<&Settings::member, low, high>, print_integer<&Settings::member>, summary }
 #define HF_TEXT(name, alias, flags, member, summary) \
   ConfigRow { name, alias, flags, parse_text<&Settings::member>, print_text<&Settings::member>, summary }
-#define HF_LIMIT(name, alias, member, low, high, summary) \
-  ConfigRow { name, alias, 0, parse_limit<&store::Limits::member, low, high>, print_limit<&store::Limits::member>, summary }
+#define HF_LIMIT(name, alias, member, low, high, summary)                                                        \
+  ConfigRow {                                                                                                    \
+    name, alias, 0, parse_limit<&store::Limits::member, low, high>, print_limit<&store::Limits::member>, summary \
+  }
 
 constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 
 constexpr ConfigRow kRows[] = {
-    HF_BOOL("always-show-logo", "", kConfigImmutable, always_show_logo, "show the logo in the log even without a terminal"),
+    HF_BOOL("always-show-logo", "", kConfigImmutable, always_show_logo,
+            "show the logo in the log even without a terminal"),
     ConfigRow{"appendonly", "", 0, parse_appendonly, print_bool<&Settings::appendonly>, "keep an append-only file"},
     ConfigRow{"bind", "", 0, parse_bind, print_bind, "addresses to listen on; `-` before one makes it optional"},
     ConfigRow{"client-output-buffer-limit", "", kConfigMultiple, parse_output_limits, print_output_limits,
@@ -385,9 +390,11 @@ constexpr ConfigRow kRows[] = {
     HF_INTEGER("repl-timeout", "", 0, repl_timeout_s, 1, kIntMax, "seconds of silence that end a replication link"),
     HF_TEXT("requirepass", "", 0, requirepass, "password of the default user"),
     ConfigRow{"save", "", kConfigMultiple, parse_save, print_save, "seconds and changes after which to save"},
-    HF_LIMIT("set-max-intset-entries", "", set_max_intset_entries, 0, kIntMax, "members a compact set of integers may have"),
+    HF_LIMIT("set-max-intset-entries", "", set_max_intset_entries, 0, kIntMax,
+             "members a compact set of integers may have"),
     HF_LIMIT("set-max-listpack-entries", "", set_max_listpack_entries, 0, kIntMax, "members a compact set may have"),
-    HF_LIMIT("set-max-listpack-value", "", set_max_listpack_value, 0, kIntMax, "bytes a member of a compact set may have"),
+    HF_LIMIT("set-max-listpack-value", "", set_max_listpack_value, 0, kIntMax,
+             "bytes a member of a compact set may have"),
     HF_INTEGER("shutdown-timeout", "", 0, shutdown_timeout_s, 0, kIntMax, "seconds to wait for lagging replicas"),
     HF_INTEGER("slowlog-log-slower-than", "", 0, slowlog_log_slower_than_us, -1, kLongMax,
                "microseconds from which a command is slow"),
@@ -422,7 +429,8 @@ std::vector<std::string> as_values(const ConfigRow& row, std::string_view value)
 std::vector<std::string> config_lines(const ConfigRow& row, const Settings& settings) {
   if (row.parse == parse_save) {
     std::vector<std::string> lines;
-    for (const SavePoint& point : settings.save) lines.push_back(fmt::format("save {} {}", point.seconds, point.changes));
+    for (const SavePoint& point : settings.save)
+      lines.push_back(fmt::format("save {} {}", point.seconds, point.changes));
     if (lines.empty()) lines.emplace_back("save \"\"");
     return lines;
   }
@@ -450,7 +458,8 @@ std::span<const ConfigRow> config_rows() { return kRows; }
 
 const ConfigRow* find_config_row(std::string_view name) {
   for (const ConfigRow& row : kRows) {
-    if (equal_ignoring_case(row.name, name) || (!row.alias.empty() && equal_ignoring_case(row.alias, name))) return &row;
+    if (equal_ignoring_case(row.name, name) || (!row.alias.empty() && equal_ignoring_case(row.alias, name)))
+      return &row;
   }
   return nullptr;
 }
@@ -516,9 +525,8 @@ std::string rewrite_config(const Settings& settings, std::string_view content) {
   const Settings defaults;
   for (const ConfigRow& row : kRows) {
     // An option under its older name keeps its line; the new name is used where a line is new.
-    const std::string_view key = !row.alias.empty() && document.contains(row.alias) && !document.contains(row.name)
-                                     ? row.alias
-                                     : row.name;
+    const std::string_view key =
+        !row.alias.empty() && document.contains(row.alias) && !document.contains(row.name) ? row.alias : row.name;
     const bool is_default = row.print(settings) == row.print(defaults);
     if (is_default && !document.contains(key)) continue;
     std::vector<std::string> lines = config_lines(row, settings);

@@ -42,8 +42,8 @@ Refusal failed_save(const GateInput& in) {
 
 Refusal too_few_replicas(const GateInput& in) {
   const auto& settings = in.state.settings;
-  const bool required = !in.state.replication.is_replica && settings.min_replicas_to_write > 0 &&
-                        settings.min_replicas_max_lag_s > 0;
+  const bool required =
+      !in.state.replication.is_replica && settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag_s > 0;
   if (!required || !is_write(in.spec)) return std::nullopt;
   if (in.good_replicas >= static_cast<size_t>(settings.min_replicas_to_write)) return std::nullopt;
   return "NOREPLICAS Not enough good replicas to write.";
@@ -57,19 +57,20 @@ Refusal read_only_replica(const GateInput& in) {
 
 Refusal subscribed_only(const GateInput& in) {
   if (!in.subscribed || in.session.protocol != 2) return std::nullopt;
-  static constexpr std::string_view kAllowed[] = {"subscribe",    "unsubscribe",  "psubscribe", "punsubscribe", "ssubscribe",
-                                                  "sunsubscribe", "ping",         "quit",       "reset"};
+  static constexpr std::string_view kAllowed[] = {
+      "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"};
   for (const std::string_view name : kAllowed) {
     if (in.spec.name == name && in.spec.parent.empty()) return std::nullopt;
   }
   return fmt::format(
-      "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+      "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+      "context",
       in.spec.parent.empty() ? in.spec.name : in.spec.parent);
 }
 
 Refusal stale_data(const GateInput& in) {
-  const bool stale = in.state.replication.is_replica && !in.state.replication.link_up &&
-                     !in.state.settings.replica_serve_stale_data;
+  const bool stale =
+      in.state.replication.is_replica && !in.state.replication.link_up && !in.state.settings.replica_serve_stale_data;
   if (!stale || in.session.role == Role::kPrimary || in.spec.is(command::kStale)) return std::nullopt;
   return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 }

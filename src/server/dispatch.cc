@@ -1,0 +1,188 @@
+#include "server/dispatch.h"
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "server/gate.h"
+
+namespace holdfast::server {
+namespace {
+
+using command::SpecIndex;
+using family::Context;
+using family::Session;
+
+constexpr size_t kShownArgument = 128;  // bytes of one argument, and of all, in the unknown-command error
+
+std::string unknown_command(std::span<const std::string_view> argv) {
+  std::string shown;
+  for (size_t i = 1; i < argv.size() && shown.size() < kShownArgument; ++i) {
+    shown += fmt::format("'{}' ", argv[i].substr(0, kShownArgument - shown.size()));
+  }
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}", argv[0].substr(0, kShownArgument),
+                     shown);
+}
+
+/// Commands that act on the transaction itself are never queued.
+bool never_queued(const command::Spec& spec) {
+  static constexpr std::string_view kNames[] = {"exec", "discard", "multi", "watch", "quit", "reset"};
+  for (const std::string_view name : kNames) {
+    if (spec.name == name && spec.parent.empty()) return true;
+  }
+  return false;
+}
+
+std::string_view error_code(std::string_view text) {
+  const std::string_view code = text.substr(0, text.find(' '));
+  return code.empty() ? "ERR" : code;
+}
+
+/// Bounds the table: a client cannot invent codes, but a script will be able to.
+constexpr size_t kErrorCodesMax = 128;
+
+void count_error(family::State& state, const std::string& text) {
+  ++state.stats.error_replies;
+  const std::string_view code = error_code(text);
+  const auto at = state.stats.errors.find(code);
+  if (at != state.stats.errors.end()) {
+    ++at->second;
+  } else if (state.stats.errors.size() < kErrorCodesMax) {
+    state.stats.errors.emplace(std::string(code), 1);
+  }
+}
+
+}  // namespace
+
+HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
+  for (const auto bindings :
+       {family::connection_bindings(), family::keys_bindings(), family::string_bindings(), family::list_bindings(),
+        family::set_bindings(), family::hash_bindings(), family::pubsub_bindings(), family::transaction_bindings(),
+        family::admin_bindings(), family::introspection_bindings(), family::replication_bindings()}) {
+    for (const family::Binding& binding : bindings) {
+      const size_t bar = binding.name.find('|');
+      SpecIndex index = command::find_command(binding.name.substr(0, bar));
+      HF_ASSERT(index != command::kNoSpec);
+      const SpecIndex parent = index;
+      if (bar != std::string_view::npos) index = command::find_subcommand(index, binding.name.substr(bar + 1));
+      HF_ASSERT(index != command::kNoSpec);
+      HF_ASSERT(handlers_[index] == nullptr);
+      handlers_[index] = binding.handler;
+      // A container is served as soon as one of its subcommands is.
+      if (parent != index && handlers_[parent] == nullptr) {
+        handlers_[parent] = [](Context& c) {
+          c.reply.error(fmt::format("ERR wrong number of arguments for '{}' command", c.spec.name));
+        };
+      }
+    }
+  }
+}
+
+Dispatcher::Resolved Dispatcher::resolve(std::span<const std::string_view> argv) const {
+  Resolved out;
+  SpecIndex index = command::find_command(argv[0]);
+  if (index == command::kNoSpec || table_.at(index) == nullptr) {
+    out.error = unknown_command(argv);
+    return out;
+  }
+  if (argv.size() > 1 && command::has_subcommands(index)) {
+    const SpecIndex parent = index;
+    index = command::find_subcommand(parent, argv[1]);
+    if (index == command::kNoSpec || table_.at(index) == nullptr) {
+      out.error = fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", argv[1].substr(0, kShownArgument),
+                              to_upper(command::spec_at(parent).name));
+      return out;
+    }
+  }
+  const command::Spec& spec = command::spec_at(index);
+  if (!spec.accepts(argv.size())) {
+    out.error = fmt::format("ERR wrong number of arguments for '{}' command", command::full_name(spec));
+    return out;
+  }
+  out.index = index;
+  return out;
+}
+
+void Dispatcher::refuse_request(const DispatchHost& host, Session& session, command::Reply& reply,
+                                std::string_view error) {
+  if (session.transaction.open) session.transaction.poisoned = true;
+  reply.error(error);
+  count_error(host.state, reply.last_error());
+}
+
+bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<const std::string_view> argv, Now now) {
+  session.last_interaction = now.mono;
+  const bool muted = session.reply_mode != family::ReplyMode::kOn || session.role == family::Role::kPrimary;
+  command::Reply reply(host.services.output_of(session), session.protocol, muted);
+  const Resolved resolved = resolve(argv);
+  if (!resolved.error.empty()) {
+    refuse_request(host, session, reply, resolved.error);
+    return true;
+  }
+  const command::Spec& spec = command::spec_at(resolved.index);
+  const bool subscribed = host.state.hub.count_of(session.id) > 0;
+  const size_t used = host.state.settings.maxmemory > 0 ? host.state.data->used_memory() : 0;
+  if (const auto refusal = refuse({host.state, session, spec, argv[0], subscribed, host.good_replicas, used})) {
+    if (host.state.stats.commands_by_spec.size() > resolved.index) {
+      ++host.state.stats.commands_by_spec[resolved.index].rejected;
+    }
+    // EXEC that is refused ends the transaction as a failed one.
+    if (spec.name == "exec" && session.transaction.open) {
+      session.transaction = {};
+      reply.error("EXECABORT Transaction discarded because of: " + *refusal);
+      count_error(host.state, reply.last_error());
+    } else {
+      refuse_request(host, session, reply, *refusal);
+    }
+    return true;
+  }
+  const bool writes =
+      spec.is(command::kWrite) || spec.is(command::kMayReplicate) || (spec.name == "exec" && session.transaction.open);
+  const bool exempt = session.role != family::Role::kNormal;
+  if (!exempt && (host.paused_all || (host.paused_writes && writes))) return false;
+
+  if (session.transaction.open && !never_queued(spec)) {
+    session.transaction.queue.push_back({resolved.index, {argv.begin(), argv.end()}});
+    reply.raw("+QUEUED\r\n");
+    return true;
+  }
+  Context context(host.state, host.services, session, spec, argv, reply, now);
+  call(host, context, resolved.index);
+  if (session.reply_mode == family::ReplyMode::kSkipNext && spec.name != "reply") {
+    session.reply_mode = family::ReplyMode::kOn;
+  }
+  return true;
+}
+
+void Dispatcher::run_queued(const DispatchHost& host, Context& outer, const family::QueuedCommand& command) {
+  const std::vector<std::string_view> argv(command.argv.begin(), command.argv.end());
+  const command::Spec& spec = command::spec_at(command.spec);
+  command::Reply reply(host.services.output_of(outer.session), outer.session.protocol, outer.reply.muted());
+  Context context(host.state, host.services, outer.session, spec, argv, reply, outer.now);
+  call(host, context, command.spec);
+}
+
+void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index) {
+  family::State& state = host.state;
+  context.session.last_command = index;
+  ++context.session.commands;
+  ++state.stats.commands;
+  family::CommandStats& stats = state.stats.commands_by_spec[index];
+  ++stats.calls;
+  const int db = context.session.db;
+  table_.at(index)(context);
+  if (context.reply.errors() > 0) {
+    ++stats.failed;
+    count_error(state, context.reply.last_error());
+  }
+  state.saving.changes_since_save += context.dirty;
+  // The stream from our primary is passed on byte for byte, never encoded anew.
+  if (!host.propagating || context.session.role == family::Role::kPrimary) return;
+  if (context.effects_replaced()) {
+    for (const auto& effect : context.effects()) host.propagator.add(db, effect);
+  } else if (context.dirty > 0) {
+    host.propagator.add(db, context.argv);
+  }
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,63 @@
+// Dispatch: from the words of a request to a handler's run - lookup, arity, the gate, queueing in MULTI, statistics,
+// and the effect handed to propagation.
+//
+// Source: the order of redis-server 7.2's command processing.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "command/catalogue.h"
+#include "family/bindings.h"
+#include "family/context.h"
+#include "server/propagate.h"
+
+namespace holdfast::server {
+
+/// Which handler serves which row; built once from the families' tables.
+class HandlerTable {
+ public:
+  HandlerTable();
+  family::Handler at(command::SpecIndex index) const { return handlers_[index]; }
+
+ private:
+  std::vector<family::Handler> handlers_;
+};
+
+struct DispatchHost {
+  family::State& state;
+  family::Services& services;
+  Propagator& propagator;
+  /// Whether effects are to be kept: a backlog, a replica or an append-only file exists.
+  bool propagating = false;
+  size_t good_replicas = 0;
+  /// CLIENT PAUSE holds this command back: dispatch() answers false and has done nothing.
+  bool paused_all = false;
+  bool paused_writes = false;
+};
+
+class Dispatcher {
+ public:
+  /// Runs one request of `session`. False: it has to wait for the end of a pause.
+  bool dispatch(const DispatchHost& host, family::Session& session, std::span<const std::string_view> argv, Now now);
+  /// A command out of EXEC's queue; everything was checked when it was queued, but for the gate.
+  void run_queued(const DispatchHost& host, family::Context& outer, const family::QueuedCommand& command);
+  bool has_handler(command::SpecIndex index) const { return table_.at(index) != nullptr; }
+
+ private:
+  struct Resolved {
+    command::SpecIndex index = command::kNoSpec;
+    std::string error;
+  };
+  Resolved resolve(std::span<const std::string_view> argv) const;
+  void refuse_request(const DispatchHost& host, family::Session& session, command::Reply& reply,
+                      std::string_view error);
+  void call(const DispatchHost& host, family::Context& context, command::SpecIndex index);
+
+  HandlerTable table_;
+};
+
+}  // namespace holdfast::server
