@@ -74,6 +74,8 @@ struct Session {
   bool flush_pending = false;      // a Flush action is queued
   bool close_after_reply = false;  // no further request is read
   bool closing = false;            // Close is queued; forget at the end of the turn
+  bool blocked = false;            // waits for an event (WAIT, SAVE...); its input is not worked off
+  bool output_held = false;        // what is queued waits for an event before it is sent
   bool reading_paused = false;
 };
 

@@ -104,7 +104,8 @@ RequestParser::Status RequestParser::parse_inline(std::string_view buffer, const
 }
 
 void RequestStream::feed(std::string_view chunk) {
-  HF_ASSERT(begin_ == 0 && !delivered_);
+  HF_ASSERT(begin_ == 0 && !delivered_ && !feeding_);
+  feeding_ = true;
   if (pending_.empty()) {
     current_ = chunk;
     return;
@@ -152,6 +153,13 @@ void RequestStream::finish() {
   }
   current_ = {};
   begin_ = 0;
+  feeding_ = false;
+}
+
+void RequestStream::postpone() {
+  HF_ASSERT(delivered_);
+  parser_.reset();
+  delivered_ = false;
 }
 
 }  // namespace holdfast::codec

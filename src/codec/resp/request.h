@@ -75,6 +75,10 @@ class RequestStream {
   size_t held() const { return pending_.size(); }
   /// The bytes of the request last returned by next(), as they came.
   std::string_view raw() const { return current_.substr(begin_, parser_.consumed()); }
+  /// Takes the request last returned back: the next feed() offers it again.
+  void postpone();
+  /// No chunk is being worked off.
+  bool idle() const { return !feeding_; }
   /// Takes all bytes behind the last request: for connections that change protocol midway.
   std::string_view take_rest();
 
@@ -84,6 +88,7 @@ class RequestStream {
   std::string_view current_;
   size_t begin_ = 0;        // start of the request being parsed
   bool delivered_ = false;  // the request at begin_ was handed out
+  bool feeding_ = false;    // between feed() and finish()
 };
 
 }  // namespace holdfast::codec

@@ -1,0 +1,168 @@
+// Engine: the data server as a machine.
+//
+// It owns the state and joins its parts: the client table, dispatch, propagation, saving and replication. An input is
+// one turn: closed sessions are purged, the input is worked off, then effects and output leave (end_turn).
+// Everything it decides depends on its inputs and the seed only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/machine.h"
+#include "family/services.h"
+#include "family/state.h"
+#include "server/client_table.h"
+#include "server/config.h"
+#include "server/dispatch.h"
+#include "server/propagate.h"
+
+namespace holdfast::server {
+
+class Replication;
+class Saving;
+
+struct EngineOptions {
+  family::Settings settings;
+  std::string config_path;     // absolute; empty: none, CONFIG REWRITE answers an error
+  std::string config_content;  // of that file, as read at start
+  uint64_t seed = 0;
+  int pid = 0;
+  std::string executable;
+  std::string os;  // INFO's os: `Linux 6.1.0 x86_64`
+  std::string io_backend = "epoll";
+};
+
+/// What the process costs, told by the host from time to time; zero in simulations.
+struct ProcessUsage {
+  uint64_t resident_bytes = 0;
+  uint64_t peak_resident_bytes = 0;
+  uint64_t total_system_memory = 0;
+  int64_t user_us = 0;
+  int64_t system_us = 0;
+};
+
+class Engine final : public Machine, public family::Services {
+ public:
+  explicit Engine(EngineOptions options);
+  ~Engine() override;
+
+  // Machine
+  void start(Now now) override;
+  ConnId accepted(const Accepted& from, Now now) override;
+  void listening(ListenerId listener, const Address& bound, int error, Now now) override;
+  void connected(ConnId conn, const Address& local, const Address& peer, Now now) override;
+  void receive(ConnId conn, std::string_view bytes, Now now) override;
+  void eof(ConnId conn, Now now) override;
+  void closed(ConnId conn, Closed why, Now now) override;
+  void drained(ConnId conn, Now now) override;
+  void file_data(JobId job, std::string_view bytes, Now now) override;
+  void job_done(JobId job, int status, Now now) override;
+  void resolved(JobId job, const std::vector<std::string>& addresses, Now now) override;
+  void signal(int number, Now now) override;
+  void tick(Now now) override;
+  Mono next_deadline() const override;
+  OutQueue& output(ConnId conn) override { return clients_.at(conn).output; }
+
+  /// The host's figures for INFO; asked for by the host before it hands over bytes, at most ten times a second.
+  void set_usage(const ProcessUsage& usage) { usage_ = usage; }
+  const family::State& state() const { return state_; }
+  const EngineOptions& options() const { return options_; }
+  const ProcessUsage& usage() const { return usage_; }
+  const Replication& replication() const { return *replication_; }
+  void check_invariants() const;
+
+  // Services
+  void visit_sessions(store::FunctionRef<void(family::Session&)> visit) override { clients_.visit(visit); }
+  family::Session* find_session(family::ClientId id) override { return clients_.find_by_id(id); }
+  void close_session(family::Session& session) override;
+  OutQueue& output_of(family::Session& session) override;
+  std::string client_line(const family::Session& session, Now now) const override;
+  void pause_clients(Mono until, bool writes_only) override;
+  void unpause_clients() override;
+  void execute_queued(family::Context& outer, const family::QueuedCommand& command) override;
+  bool has_handler(command::SpecIndex index) const override { return dispatcher_.has_handler(index); }
+  size_t publish(std::string_view channel, std::string_view message) override;
+  void propagate(int db, std::vector<std::string> words) override;
+  std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) override;
+  std::string config_set(std::span<const std::string_view> pairs, Now now) override;
+  void config_rewrite(family::Session& session) override;
+  void reset_stats() override;
+  std::string info(std::span<const std::string_view> sections, Now now) override;
+  void log(LogLevel level, std::string text) override;
+  void stall(Duration duration) override;
+  void crash(int signal) override;
+  void shutdown(family::Session* session, SaveChoice choice, bool now, bool force, Now at) override;
+  std::string abort_shutdown() override;
+  void save(family::Context& context) override;
+  void background_save(family::Context& context, bool schedule) override;
+  std::string reload(Now now) override;
+  void replicate_from(const std::string& host, int port, Now now) override;
+  void psync(family::Context& context) override;
+  void replconf(family::Context& context) override;
+  void role(family::Context& context) override;
+  void wait(family::Context& context) override;
+
+ private:
+  friend class Replication;
+  friend class Saving;
+
+  /// A CONFIG REWRITE under way.
+  struct Rewrite {
+    family::ClientId client = 0;
+    bool answered = false;  // inside EXEC the reply is written at its place and held back until the file is there
+  };
+
+  void begin_turn();
+  void end_turn(Now now);
+  void open_listeners();
+  void greet_or_refuse(family::Session& session, const Accepted& from);
+  /// Works off what `session` has sent, up to the end, a pause or its closing.
+  void process_input(family::Session& session, Now now);
+  bool serve(family::Session& session, Now now);
+  DispatchHost dispatch_host();
+  void flush_effects(Now now);
+  void check_output_limit(family::Session& session, Now now);
+  void forget_session(family::Session& session, Now now);
+  void drop_session(family::Session& session, action::CloseMode mode, Now now);
+  void expire_due(Now now);
+  void close_idle(Now now);
+  void end_pause(Now now);
+  void log_when_ready();
+  bool in_exec() const { return exec_depth_ > 0; }
+  void apply_setting(const ConfigRow& row, Now now);
+  /// Answers a session that waits for an event and goes on with its input.
+  void unblock(family::ClientId id, store::FunctionRef<void(command::Reply&)> answer);
+  JobId next_job() { return JobId{++last_job_}; }
+
+  EngineOptions options_;
+  family::State state_;
+  ProcessUsage usage_;
+  ClientTable clients_;
+  Dispatcher dispatcher_;
+  Propagator propagator_;
+  std::unique_ptr<Saving> saving_;
+  std::unique_ptr<Replication> replication_;
+
+  std::vector<ConnId> touched_;  // sessions with new output in this turn
+  std::string stream_;           // effects of one unit, encoded; kept for its capacity
+  std::map<ListenerId, Address> listeners_;
+  size_t listening_ = 0;
+  bool ready_logged_ = false;
+  uint64_t last_job_ = 0;
+  std::map<JobId, Rewrite> rewriting_;
+
+  Mono pause_until_ = Mono::min();
+  bool pause_writes_only_ = false;
+  std::vector<family::ClientId> paused_;  // clients that wait for the end of the pause
+  std::map<family::ClientId, Mono> over_soft_limit_;
+  Mono next_idle_check_ = Mono::min();
+  int exec_depth_ = 0;
+  bool exiting_ = false;
+  Now now_{};  // of the input being worked off; for services without a time of their own
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,211 @@
+#include "server/info.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/version.h"
+#include "server/engine.h"
+#include "server/replication.h"
+
+namespace holdfast::server {
+namespace {
+
+struct Input {
+  const Engine& engine;
+  const family::State& state;
+  size_t clients;
+  Now now;
+};
+
+/// `1.50M` as the original prints amounts of memory.
+std::string human(uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  if (bytes < (1ull << 20)) return fmt::format("{:.2f}K", value / 1024);
+  if (bytes < (1ull << 30)) return fmt::format("{:.2f}M", value / (1ull << 20));
+  if (bytes < (1ull << 40)) return fmt::format("{:.2f}G", value / (1ull << 30));
+  return fmt::format("{:.2f}T", value / static_cast<double>(1ull << 40));
+}
+
+std::string field(std::string_view name, const auto& value) { return fmt::format("{}:{}\r\n", name, value); }
+
+std::string server_section(const Input& in) {
+  const int64_t uptime = to_ms(in.now.mono - in.state.started) / 1000;
+  return field("redis_version", kRedisVersion) + field("redis_git_sha1", "00000000") + field("redis_git_dirty", 0) +
+         field("redis_build_id", "0") + field("redis_mode", "standalone") + field("os", in.engine.options().os) +
+         field("arch_bits", 64) + field("monotonic_clock", "POSIX clock_gettime") +
+         field("multiplexing_api", in.engine.options().io_backend) + field("atomicvar_api", "c11-builtin") +
+         field("gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)) +
+         field("process_id", in.engine.options().pid) + field("process_supervised", in.state.settings.supervised) +
+         field("run_id", in.state.run_id) + field("tcp_port", in.state.settings.port) +
+         field("server_time_usec", in.now.wall.time_since_epoch().count()) + field("uptime_in_seconds", uptime) +
+         field("uptime_in_days", uptime / 86400) + field("hz", in.state.settings.hz) +
+         field("configured_hz", in.state.settings.hz) + field("lru_clock", unix_seconds(in.now.wall) & 0xffffff) +
+         field("executable", in.engine.options().executable) + field("config_file", in.engine.options().config_path) +
+         field("io_threads_active", 0) + field("holdfast_version", kHoldfastVersion);
+}
+
+std::string clients_section(const Input& in) {
+  return field("connected_clients", in.clients) + field("cluster_connections", 0) +
+         field("maxclients", in.state.settings.maxclients) + field("client_recent_max_input_buffer", 0) +
+         field("client_recent_max_output_buffer", 0) + field("blocked_clients", 0) + field("tracking_clients", 0) +
+         field("pubsub_clients", in.state.hub.channel_count()) + field("watching_clients", in.state.watchers.size()) +
+         field("clients_in_timeout_table", 0) + field("total_watched_keys", in.state.watchers.size()) +
+         field("total_blocking_keys", 0) + field("total_blocking_keys_on_nokey", 0);
+}
+
+std::string memory_section(const Input& in) {
+  const uint64_t used = in.state.data->used_memory();
+  const ProcessUsage& usage = in.engine.usage();
+  const auto limit = static_cast<uint64_t>(in.state.settings.maxmemory);
+  const double fragmentation = used == 0 ? 0 : static_cast<double>(usage.resident_bytes) / static_cast<double>(used);
+  return field("used_memory", used) + field("used_memory_human", human(used)) +
+         field("used_memory_rss", usage.resident_bytes) + field("used_memory_rss_human", human(usage.resident_bytes)) +
+         field("used_memory_peak", std::max(used, usage.peak_resident_bytes)) +
+         field("used_memory_peak_human", human(std::max(used, usage.peak_resident_bytes))) +
+         field("used_memory_dataset", used) + field("total_system_memory", usage.total_system_memory) +
+         field("total_system_memory_human", human(usage.total_system_memory)) + field("maxmemory", limit) +
+         field("maxmemory_human", human(limit)) + field("maxmemory_policy", in.state.settings.maxmemory_policy) +
+         field("mem_fragmentation_ratio", fmt::format("{:.2f}", fragmentation)) +
+         field("mem_not_counted_for_evict", 0) + field("mem_replication_backlog", 0) + field("mem_clients_slaves", 0) +
+         field("mem_clients_normal", 0) + field("mem_allocator", "holdfast") + field("active_defrag_running", 0) +
+         field("lazyfree_pending_objects", in.state.data->pending()) + field("lazyfreed_objects", 0);
+}
+
+std::string persistence_section(const Input& in) {
+  const family::SaveState& saving = in.state.saving;
+  const int64_t running = saving.in_progress ? to_ms(in.now.mono - saving.started) / 1000 : -1;
+  return field("loading", in.state.loading ? 1 : 0) + field("async_loading", 0) + field("current_cow_peak", 0) +
+         field("current_cow_size", 0) + field("current_cow_size_age", 0) + field("current_fork_perc", "0.00") +
+         field("current_save_keys_processed", 0) + field("current_save_keys_total", 0) +
+         field("rdb_changes_since_last_save", saving.changes_since_save) +
+         field("rdb_bgsave_in_progress", saving.in_progress ? 1 : 0) +
+         field("rdb_last_save_time", saving.last_save_unix_s) +
+         field("rdb_last_bgsave_status", saving.last_bgsave_ok ? "ok" : "err") +
+         field("rdb_last_bgsave_time_sec", saving.last_duration_s) + field("rdb_current_bgsave_time_sec", running) +
+         field("rdb_saves", saving.saves) + field("rdb_last_cow_size", 0) + field("rdb_last_load_keys_expired", 0) +
+         field("rdb_last_load_keys_loaded", 0) + field("aof_enabled", 0) + field("aof_rewrite_in_progress", 0) +
+         field("aof_rewrite_scheduled", 0) + field("aof_last_rewrite_time_sec", -1) +
+         field("aof_current_rewrite_time_sec", -1) + field("aof_last_bgrewrite_status", "ok") +
+         field("aof_rewrites", 0) + field("aof_rewrites_consecutive_failures", 0) +
+         field("aof_last_write_status", "ok") + field("aof_last_cow_size", 0) + field("module_fork_in_progress", 0) +
+         field("module_fork_last_cow_size", 0);
+}
+
+std::string stats_section(const Input& in) {
+  const family::Stats& stats = in.state.stats;
+  return field("total_connections_received", stats.connections) + field("total_commands_processed", stats.commands) +
+         field("instantaneous_ops_per_sec", 0) + field("total_net_input_bytes", stats.net_input_bytes) +
+         field("total_net_output_bytes", stats.net_output_bytes) + field("total_net_repl_input_bytes", 0) +
+         field("total_net_repl_output_bytes", 0) + field("instantaneous_input_kbps", "0.00") +
+         field("instantaneous_output_kbps", "0.00") + field("rejected_connections", stats.rejected_connections) +
+         field("sync_full", stats.sync_full) + field("sync_partial_ok", stats.sync_partial_ok) +
+         field("sync_partial_err", stats.sync_partial_err) + field("expired_keys", stats.expired_keys) +
+         field("expired_stale_perc", "0.00") + field("expired_time_cap_reached_count", 0) +
+         field("expire_cycle_cpu_milliseconds", 0) + field("evicted_keys", stats.evicted_keys) +
+         field("evicted_clients", 0) + field("total_eviction_exceeded_time", 0) +
+         field("current_eviction_exceeded_time", 0) + field("keyspace_hits", stats.keyspace_hits) +
+         field("keyspace_misses", stats.keyspace_misses) + field("pubsub_channels", in.state.hub.channel_count()) +
+         field("pubsub_patterns", in.state.hub.patterns()) + field("pubsubshard_channels", 0) +
+         field("latest_fork_usec", 0) + field("total_forks", 0) + field("migrate_cached_sockets", 0) +
+         field("slave_expires_tracked_keys", 0) + field("active_defrag_hits", 0) + field("active_defrag_misses", 0) +
+         field("active_defrag_key_hits", 0) + field("active_defrag_key_misses", 0) +
+         field("total_active_defrag_time", 0) + field("current_active_defrag_time", 0) +
+         field("tracking_total_keys", 0) + field("tracking_total_items", 0) + field("tracking_total_prefixes", 0) +
+         field("unexpected_error_replies", 0) + field("total_error_replies", stats.error_replies) +
+         field("dump_payload_sanitizations", 0) + field("total_reads_processed", 0) +
+         field("total_writes_processed", 0) + field("io_threaded_reads_processed", 0) +
+         field("io_threaded_writes_processed", 0) + field("reply_buffer_shrinks", 0) +
+         field("reply_buffer_expands", 0) + field("acl_access_denied_auth", 0) + field("acl_access_denied_cmd", 0) +
+         field("acl_access_denied_key", 0) + field("acl_access_denied_channel", 0);
+}
+
+std::string replication_section(const Input& in) { return in.engine.replication().info(in.now); }
+
+std::string cpu_section(const Input& in) {
+  const auto seconds = [](int64_t us) { return fmt::format("{}.{:06}", us / 1000000, us % 1000000); };
+  const ProcessUsage& usage = in.engine.usage();
+  return field("used_cpu_sys", seconds(usage.system_us)) + field("used_cpu_user", seconds(usage.user_us)) +
+         field("used_cpu_sys_children", seconds(0)) + field("used_cpu_user_children", seconds(0));
+}
+
+std::string modules_section(const Input&) { return {}; }
+
+std::string commandstats_section(const Input& in) {
+  std::string out;
+  const auto specs = command::all_specs();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const family::CommandStats& stats = in.state.stats.commands_by_spec[i];
+    if (stats.calls + stats.rejected + stats.failed == 0) continue;
+    out +=
+        fmt::format("cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}\r\n",
+                    command::full_name(*specs[i]), stats.calls, stats.microseconds,
+                    stats.calls == 0 ? 0.0 : static_cast<double>(stats.microseconds) / static_cast<double>(stats.calls),
+                    stats.rejected, stats.failed);
+  }
+  return out;
+}
+
+std::string errorstats_section(const Input& in) {
+  std::string out;
+  for (const auto& [code, count] : in.state.stats.errors) out += fmt::format("errorstat_{}:count={}\r\n", code, count);
+  return out;
+}
+
+std::string cluster_section(const Input&) { return field("cluster_enabled", 0); }
+
+std::string keyspace_section(const Input& in) {
+  constexpr size_t kSampledBuckets = 64;
+  std::string out;
+  for (size_t db = 0; db < in.state.data->databases(); ++db) {
+    const store::Keyspace& keys = in.state.data->db(db);
+    if (keys.size() == 0) continue;
+    out += fmt::format("db{}:keys={},expires={},avg_ttl={}\r\n", db, keys.size(), keys.expiring(),
+                       keys.average_ttl_ms(unix_ms(in.now.wall), kSampledBuckets));
+  }
+  return out;
+}
+
+struct Section {
+  std::string_view name;
+  std::string_view title;
+  bool by_default;
+  std::string (*print)(const Input&);
+};
+constexpr Section kSections[] = {
+    {"server", "Server", true, server_section},
+    {"clients", "Clients", true, clients_section},
+    {"memory", "Memory", true, memory_section},
+    {"persistence", "Persistence", true, persistence_section},
+    {"stats", "Stats", true, stats_section},
+    {"replication", "Replication", true, replication_section},
+    {"cpu", "CPU", true, cpu_section},
+    {"modules", "Modules", true, modules_section},
+    {"commandstats", "Commandstats", false, commandstats_section},
+    {"errorstats", "Errorstats", true, errorstats_section},
+    {"cluster", "Cluster", true, cluster_section},
+    {"keyspace", "Keyspace", true, keyspace_section},
+};
+
+}  // namespace
+
+std::string print_info(const Engine& engine, size_t clients, std::span<const std::string_view> sections, Now now) {
+  const Input input{engine, engine.state(), clients, now};
+  const auto asked = [&](std::string_view name) {
+    return std::any_of(sections.begin(), sections.end(),
+                       [&](std::string_view wanted) { return equal_ignoring_case(wanted, name); });
+  };
+  const bool defaults = sections.empty() || asked("default");
+  const bool all = asked("all") || asked("everything");
+  std::string out;
+  for (const Section& section : kSections) {
+    if (!all && !asked(section.name) && !(defaults && section.by_default)) continue;
+    if (!out.empty()) out += "\r\n";
+    out += fmt::format("# {}\r\n", section.title) + section.print(input);
+  }
+  return out;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,341 @@
+// Replication, the primary's half: PSYNC, payloads, acknowledgements, WAIT.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "codec/resp/encode.h"
+#include "persist/rdb_load.h"
+#include "persist/snapshot.h"
+#include "server/engine.h"
+#include "server/replication.h"
+#include "server/saving.h"
+
+namespace holdfast::server {
+namespace {
+
+using family::Role;
+using family::Session;
+
+/// Payload bytes queued for a replica before the snapshot waits for its socket.
+constexpr size_t kPayloadAhead = 1 << 20;
+/// Bytes of the image made in one turn, so that commands get their turns in between.
+constexpr size_t kSnapshotSlice = 64 * 1024;
+
+}  // namespace
+
+void Replication::psync(family::Context& context) {
+  Session& session = context.session;
+  if (session.role == Role::kReplica) return;
+  const auto& settings = engine_.state_.settings;
+  if (!settings.replicaof_host.empty() && link_state_ != LinkState::kConnected) {
+    return context.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
+  }
+  ReplicaPeer& peer = peers_[session.id];
+  session.role = Role::kReplica;
+  peer.ack_time = context.now.mono;
+  peer.old_sync = context.spec.name == "sync";
+  engine_.log(LogLevel::kNotice, fmt::format("Replica {} asks for synchronization", peer_name(session, peer)));
+  if (next_ping_ == Mono::min())
+    next_ping_ = context.now.mono + std::chrono::seconds(settings.repl_ping_replica_period_s);
+  if (!peer.old_sync && try_partial(context, peer)) return;
+  ++engine_.state_.stats.sync_full;
+  if (!backlog_) {
+    // A history that nobody kept gets a fresh name, so that no replica mistakes it for an older one.
+    if (settings.replicaof_host.empty()) new_identity();
+    ensure_backlog();
+    publish_view();
+    engine_.log(LogLevel::kNotice,
+                fmt::format("Replication backlog created, my new replication IDs are '{}' and '{}'", id_, id2_));
+  }
+  peer.state = ReplicaPeer::State::kWaitCut;
+}
+
+bool Replication::try_partial(family::Context& context, ReplicaPeer& peer) {
+  const std::string_view wanted_id = context.argv[1];
+  const auto wanted = parse_int64(context.argv[2]);
+  if (!wanted) return false;
+  const bool ours = wanted_id == id_ || (wanted_id == id2_ && *wanted <= second_offset_);
+  if (!ours || !backlog_ || !backlog_->covers(*wanted)) {
+    if (wanted_id == "?") {
+      engine_.log(LogLevel::kNotice,
+                  fmt::format("Full resync requested by replica {}", peer_name(context.session, peer)));
+    } else {
+      ++engine_.state_.stats.sync_partial_err;
+      engine_.log(
+          LogLevel::kNotice,
+          !ours ? fmt::format("Partial resynchronization not accepted: Replication ID mismatch (Replica asked for "
+                              "'{}', my replication IDs are '{}' and '{}')",
+                              wanted_id, id_, id2_)
+                : fmt::format("Unable to partial resync with replica {} for lack of backlog (Replica request "
+                              "was: {}).",
+                              peer_name(context.session, peer), *wanted));
+    }
+    return false;
+  }
+  OutQueue& out = engine_.output_of(context.session);
+  out.append(peer.capa_psync2 ? fmt::format("+CONTINUE {}\r\n", id_) : "+CONTINUE\r\n");
+  const repl::Backlog::Pieces pieces = backlog_->from(*wanted);
+  out.append(pieces.first);
+  out.append(pieces.second);
+  peer.state = ReplicaPeer::State::kOnline;
+  peer.ack_offset = *wanted - 1;
+  ++engine_.state_.stats.sync_partial_ok;
+  engine_.log(
+      LogLevel::kNotice,
+      fmt::format("Partial resynchronization request from {} accepted. Sending {} bytes of backlog starting from "
+                  "offset {}.",
+                  peer_name(context.session, peer), pieces.first.size() + pieces.second.size(), *wanted));
+  return true;
+}
+
+// Payloads.
+
+/// Every replica that waits shares this snapshot and the offset of its cut.
+void Replication::start_cut(Now now) {
+  HF_ASSERT(!snapshot_ && backlog_);
+  engine_.flush_effects(now);
+  engine_.log(LogLevel::kNotice, "Starting BGSAVE for SYNC with target: replicas sockets");
+  snapshot_ = engine_.saving_->make_snapshot(now);
+  engine_.propagator_.forget_db();
+  for (auto& [client, peer] : peers_) {
+    if (peer.state != ReplicaPeer::State::kWaitCut) continue;
+    Session& session = *engine_.clients_.find_by_id(client);
+    OutQueue& out = engine_.output_of(session);
+    if (!peer.old_sync) out.append(fmt::format("+FULLRESYNC {} {}\r\n", id_, offset_));
+    if (peer.capa_eof) {
+      peer.mark = engine_.state_.prng.hex(40);
+      out.append("$EOF:" + peer.mark + "\r\n");
+    }
+    peer.state = ReplicaPeer::State::kPayload;
+    peer.ack_offset = offset_;
+  }
+}
+
+/// Whether some replica of the running payload has room.
+bool Replication::wants_payload() const {
+  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& row) {
+    if (row.second.state != ReplicaPeer::State::kPayload) return false;
+    return row.second.mark.empty() || engine_.clients_.find_by_id(row.first)->output.size() < kPayloadAhead;
+  });
+}
+
+void Replication::pump_payload(Now now) {
+  if (!wants_payload()) return;
+  const bool complete = snapshot_->step(kSnapshotSlice);
+  const std::string bytes = snapshot_->take();
+  for (auto& [client, peer] : peers_) {
+    if (peer.state != ReplicaPeer::State::kPayload) continue;
+    if (peer.mark.empty()) {
+      peer.payload.append(bytes);
+    } else {
+      engine_.output_of(*engine_.clients_.find_by_id(client)).append(bytes);
+    }
+  }
+  if (complete) finish_payload(now);
+}
+
+void Replication::finish_payload(Now now) {
+  snapshot_.reset();
+  for (auto& [client, peer] : peers_) {
+    if (peer.state != ReplicaPeer::State::kPayload) continue;
+    Session& session = *engine_.clients_.find_by_id(client);
+    OutQueue& out = engine_.output_of(session);
+    peer.ack_time = now.mono;
+    if (peer.mark.empty()) {
+      out.append(fmt::format("${}\r\n", peer.payload.size()));
+      out.append(peer.payload);
+      std::string().swap(peer.payload);
+      go_online(session, peer, now);
+    } else {
+      // COMPAT: a stock replica finds the mark only at the end of what it has read, so nothing may follow it until the
+      // replica's first acknowledgement.
+      out.append(peer.mark);
+      peer.state = ReplicaPeer::State::kWaitAck;
+      engine_.log(
+          LogLevel::kNotice,
+          fmt::format("Streamed replica with replica {} (socket). Waiting for REPLCONF ACK from replica to enable "
+                      "streaming",
+                      peer_name(session, peer)));
+    }
+  }
+}
+
+void Replication::abort_payload(std::string_view why) {
+  engine_.log(LogLevel::kNotice, fmt::format("Diskless rdb transfer, {}, ending the snapshot", why));
+  snapshot_.reset();
+}
+
+void Replication::abandon_payload() {
+  if (!snapshot_) return;
+  abort_payload("the dataset is needed otherwise");
+  for (auto& [client, peer] : peers_) {
+    if (peer.state == ReplicaPeer::State::kPayload) {
+      Session& session = *engine_.clients_.find_by_id(client);
+      session.close_after_reply = true;
+    }
+  }
+}
+
+void Replication::go_online(Session& session, ReplicaPeer& peer, Now now) {
+  peer.state = ReplicaPeer::State::kOnline;
+  peer.ack_time = now.mono;
+  OutQueue& out = engine_.output_of(session);
+  while (!peer.held.empty()) {
+    std::string_view pieces[8];
+    const size_t count = peer.held.peek(pieces);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; ++i) {
+      out.append(pieces[i]);
+      bytes += pieces[i].size();
+    }
+    peer.held.consume(bytes);
+  }
+  engine_.log(LogLevel::kNotice, fmt::format("Synchronization with replica {} succeeded", peer_name(session, peer)));
+}
+
+void Replication::drained(Session& session, Now now) {
+  if (snapshot_ && peers_.contains(session.id)) pump_payload(now);
+}
+
+void Replication::drop_replicas(Now now) {
+  std::vector<family::ClientId> clients;
+  for (const auto& [client, peer] : peers_) {
+    if (peer.state != ReplicaPeer::State::kHandshake) clients.push_back(client);
+  }
+  for (const family::ClientId client : clients) {
+    engine_.drop_session(*engine_.clients_.find_by_id(client), action::CloseMode::kNow, now);
+  }
+}
+
+// REPLCONF.
+
+void Replication::replconf(family::Context& context) {
+  const auto argv = context.argv;
+  Session& session = context.session;
+  if (argv.size() % 2 == 0) return context.reply.error(command::kSyntaxError);
+  for (size_t i = 1; i < argv.size(); i += 2) {
+    const std::string_view option = argv[i];
+    const std::string_view value = argv[i + 1];
+    const auto number = parse_int64(value);
+    if (equal_ignoring_case(option, "listening-port")) {
+      if (!number || *number < 0 || *number > 65535) return context.reply.error(command::kNotAnInteger);
+      peers_[session.id].port = *number;
+    } else if (equal_ignoring_case(option, "ip-address")) {
+      if (value.size() >= 256)
+        return context.reply.error(
+            fmt::format("ERR REPLCONF ip-address provided by replica "
+                        "instance is too long: {} bytes",
+                        value.size()));
+      peers_[session.id].ip = value;
+    } else if (equal_ignoring_case(option, "capa")) {
+      if (equal_ignoring_case(value, "eof")) peers_[session.id].capa_eof = true;
+      if (equal_ignoring_case(value, "psync2")) peers_[session.id].capa_psync2 = true;
+    } else if (equal_ignoring_case(option, "ack")) {
+      // No reply: the replica reads our stream on this connection.
+      if (session.role == Role::kReplica && number) on_ack(session, *number, context.now);
+      return;
+    } else if (equal_ignoring_case(option, "getack")) {
+      if (session.role == Role::kPrimary) send_ack(session, context.now);
+      return;
+    } else if (equal_ignoring_case(option, "rdb-only") || equal_ignoring_case(option, "rdb-filter-only")) {
+      return context.reply.error("ERR REPLCONF " + std::string(option) + " is not supported");
+    } else {
+      return context.reply.error(fmt::format("ERR Unrecognized REPLCONF option: {}", option));
+    }
+  }
+  context.reply.ok();
+}
+
+void Replication::on_ack(Session& session, int64_t offset, Now now) {
+  const auto at = peers_.find(session.id);
+  if (at == peers_.end()) return;
+  ReplicaPeer& peer = at->second;
+  peer.ack_offset = std::max(peer.ack_offset, offset);
+  peer.ack_time = now.mono;
+  if (peer.state == ReplicaPeer::State::kWaitAck) go_online(session, peer, now);
+  answer_waits(now);
+}
+
+size_t Replication::good_replicas(Now now) const {
+  const Duration lag = std::chrono::seconds(engine_.state_.settings.min_replicas_max_lag_s);
+  return static_cast<size_t>(std::count_if(peers_.begin(), peers_.end(), [&](const auto& row) {
+    return row.second.state == ReplicaPeer::State::kOnline && now.mono - row.second.ack_time <= lag;
+  }));
+}
+
+// WAIT.
+
+size_t Replication::acknowledged(int64_t offset) const {
+  return static_cast<size_t>(std::count_if(peers_.begin(), peers_.end(), [&](const auto& row) {
+    return row.second.state == ReplicaPeer::State::kOnline && row.second.ack_offset >= offset;
+  }));
+}
+
+void Replication::wait(family::Context& context) {
+  if (!engine_.state_.settings.replicaof_host.empty()) {
+    return context.reply.error(
+        "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is "
+        "configured "
+        "to be writable (which is not the default) writes to replicas are just local and are not propagated.");
+  }
+  const auto replicas = parse_int64(context.argv[1]);
+  if (!replicas) return context.reply.error(command::kNotAnInteger);
+  const auto timeout = parse_int64(context.argv[2]);
+  if (!timeout) return context.reply.error("ERR timeout is not an integer or out of range");
+  if (*timeout < 0) return context.reply.error("ERR timeout is negative");
+  const size_t now_acknowledged = acknowledged(offset_);
+  if (static_cast<int64_t>(now_acknowledged) >= *replicas || engine_.in_exec()) {
+    return context.reply.integer(static_cast<int64_t>(now_acknowledged));
+  }
+  const bool bounded = *timeout > 0 && *timeout < 1000LL * 3600 * 24 * 365 * 100;
+  waits_.push_back({context.session.id, *replicas, offset_, bounded ? context.now.mono + from_ms(*timeout) : kNever});
+  context.session.blocked = true;
+  std::string ask;
+  codec::append_request(ask, {"REPLCONF", "GETACK", "*"});
+  feed(ask, context.now);
+}
+
+void Replication::answer_waits(Now now) {
+  for (size_t i = 0; i < waits_.size();) {
+    const Wait wait = waits_[i];
+    const size_t count = acknowledged(wait.offset);
+    if (static_cast<int64_t>(count) < wait.replicas && now.mono < wait.deadline) {
+      ++i;
+      continue;
+    }
+    waits_.erase(waits_.begin() + static_cast<std::ptrdiff_t>(i));
+    engine_.unblock(wait.client, [&](command::Reply& reply) { reply.integer(static_cast<int64_t>(count)); });
+    i = 0;  // the unblocked client may have changed the list
+  }
+}
+
+// Liveness.
+
+void Replication::ping_replicas(Now now) {
+  next_ping_ = now.mono + std::chrono::seconds(engine_.state_.settings.repl_ping_replica_period_s);
+  if (!engine_.state_.settings.replicaof_host.empty() || peers_.empty()) return;
+  std::string ping;
+  codec::append_request(ping, {"PING"});
+  feed(ping, now);
+}
+
+void Replication::drop_silent_replicas(Now now) {
+  const Duration limit = std::chrono::seconds(engine_.state_.settings.repl_timeout_s);
+  std::vector<family::ClientId> silent;
+  for (const auto& [client, peer] : peers_) {
+    const bool streaming = peer.state == ReplicaPeer::State::kOnline || peer.state == ReplicaPeer::State::kWaitAck;
+    if (!streaming || peer.old_sync || now.mono - peer.ack_time <= limit) continue;
+    silent.push_back(client);
+    engine_.log(LogLevel::kWarning,
+                fmt::format("Disconnecting timedout replica ({}): {}",
+                            peer.state == ReplicaPeer::State::kOnline ? "streaming sync" : "full sync",
+                            peer_name(*engine_.clients_.find_by_id(client), peer)));
+  }
+  for (const family::ClientId client : silent) {
+    engine_.drop_session(*engine_.clients_.find_by_id(client), action::CloseMode::kNow, now);
+  }
+}
+
+}  // namespace holdfast::server

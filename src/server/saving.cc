@@ -1,0 +1,301 @@
+#include "server/saving.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/assert.h"
+#include "base/error_text.h"
+#include "base/version.h"
+#include "family/lookup.h"
+#include "persist/rdb_load.h"
+#include "persist/snapshot.h"
+#include "server/engine.h"
+#include "server/replication.h"
+
+namespace holdfast::server {
+namespace {
+
+using family::Services;
+using family::Session;
+
+constexpr size_t kSliceBytes = 64 * 1024;  // of the image per turn, so that commands get their turns in between
+constexpr Duration kRetryFailedSave = 5s;  // COMPAT: a failed save is tried again after this, not at once
+constexpr std::string_view kInProgress = "ERR Background save already in progress";
+
+}  // namespace
+
+Saving::Saving(Engine& engine) : engine_(engine) {}
+Saving::~Saving() = default;
+
+std::string Saving::file_path() const { return engine_.state_.settings.dbfilename; }
+
+// Conversions.
+
+std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now) const {
+  const family::State& state = engine_.state_;
+  persist::SaveInfo info;
+  info.redis_version = kRedisVersion;
+  info.ctime_seconds = unix_seconds(now.wall);
+  info.used_memory = state.data->used_memory();
+  if (engine_.replication_->keeps_stream()) {
+    info.replication = {std::max(engine_.propagator_.selected_db(), 0), engine_.replication_->id(),
+                        engine_.replication_->offset()};
+  }
+  persist::SaveOptions options;
+  options.compress = state.settings.rdbcompression;
+  options.checksum = state.settings.rdbchecksum;
+  return std::make_unique<persist::Snapshot>(*engine_.state_.data, info, options);
+}
+
+std::unique_ptr<persist::RdbLoader> Saving::make_loader(bool as_primary, Now now) const {
+  const store::Context& context = engine_.state_.data->context();
+  auto data = std::make_unique<store::Dataset>(engine_.state_.data->databases(), context.seed);
+  data->context().limits = context.limits;
+  persist::LoadOptions options;
+  options.skip_expired = as_primary;
+  options.now_ms = unix_ms(now.wall);
+  return std::make_unique<persist::RdbLoader>(std::move(data), options);
+}
+
+void Saving::adopt(persist::RdbLoader& loader) {
+  abandon();
+  family::State& state = engine_.state_;
+  for (const auto& [watched, _] : state.watchers) {
+    family::touch_watchers(state, engine_, watched.first, watched.second);
+  }
+  state.data = loader.take();
+}
+
+std::string Saving::reload(Now now) {
+  if (running() || engine_.replication_->snapshot_running()) return std::string(kInProgress);
+  std::string image;
+  {
+    const auto snapshot = make_snapshot(now);
+    while (!snapshot->step(SIZE_MAX)) {
+    }
+    image = snapshot->take();
+  }
+  const auto loader = make_loader(true, now);
+  loader->feed(image);
+  if (loader->finish() != persist::RdbLoader::Status::kDone) {
+    return "ERR Error trying to load the RDB dump, check server logs.";
+  }
+  adopt(*loader);
+  engine_.log(LogLevel::kWarning, "DB reloaded by DEBUG RELOAD");
+  return {};
+}
+
+// The file at start.
+
+void Saving::load(Now now) {
+  engine_.state_.loading = true;
+  load_started_ = now.mono;
+  load_job_ = engine_.next_job();
+  loader_ = make_loader(engine_.state_.settings.replicaof_host.empty(), now);
+  engine_.act(action::ReadFile{*load_job_, file_path()});
+}
+
+void Saving::file_data(JobId job, std::string_view bytes) {
+  if (!load_job_ || *load_job_ != job || load_failed_) return;
+  load_failed_ = loader_->feed(bytes) == persist::RdbLoader::Status::kError;
+}
+
+void Saving::finish_load(int status, Now now) {
+  load_job_.reset();
+  const auto loader = std::move(loader_);
+  engine_.state_.loading = false;
+  if (status == ENOENT) return;
+  std::string error;
+  if (status != 0) {
+    error = fmt::format("Fatal error loading the DB, check server logs. Exiting. ({})", error_text(status));
+  } else if (loader->finish() != persist::RdbLoader::Status::kDone) {
+    error = loader->error();
+  }
+  for (std::string& line : loader->take_log()) engine_.log(LogLevel::kNotice, std::move(line));
+  if (!error.empty()) {
+    engine_.log(LogLevel::kWarning, error);
+    engine_.log(LogLevel::kWarning, "Fatal error loading the DB, check server logs. Exiting.");
+    engine_.exiting_ = true;
+    engine_.act(action::Exit{1});
+    return;
+  }
+  const persist::LoadedInfo& info = loader->info();
+  adopt(*loader);
+  engine_.log(LogLevel::kNotice, fmt::format("Done loading RDB, keys loaded: {}, keys expired: {}.",
+                                             loader->keys_loaded(), loader->keys_expired()));
+  engine_.log(LogLevel::kNotice, fmt::format("DB loaded from disk: {:.3f} seconds",
+                                             static_cast<double>((now.mono - load_started_).count()) / 1e6));
+  if (info.repl_id.size() == 40 && info.repl_offset) {
+    engine_.replication_->adopt_identity(info.repl_id, *info.repl_offset);
+  }
+}
+
+// Saving to the file.
+
+void Saving::start_file(Now now) {
+  HF_ASSERT(!running());
+  last_try_ = now.mono;
+  file_job_ = engine_.next_job();
+  engine_.flush_effects(now);
+  snapshot_ = make_snapshot(now);
+  changes_at_start_ = engine_.state_.saving.changes_since_save;
+  engine_.state_.saving.in_progress = true;
+  engine_.state_.saving.started = now.mono;
+  engine_.act(action::BeginFile{*file_job_, file_path(), 0644});
+}
+
+void Saving::abandon() {
+  if (!snapshot_) return;
+  snapshot_.reset();
+  engine_.act(action::AbandonFile{*file_job_});
+  engine_.state_.saving.in_progress = false;
+  file_job_.reset();
+  for (const family::ClientId id : std::exchange(waiting_, {})) {
+    engine_.unblock(id, [](command::Reply& reply) { reply.error("ERR the dataset was replaced while it was saved"); });
+  }
+}
+
+void Saving::save(family::Context& context) {
+  if (running()) return context.reply.error(kInProgress);
+  waiting_.push_back(context.session.id);
+  context.session.blocked = true;
+  if (engine_.replication_->snapshot_running()) {
+    scheduled_ = true;  // the slot is free as soon as the replicas have their payload
+  } else {
+    start_file(context.now);
+  }
+}
+
+void Saving::background_save(family::Context& context, bool schedule) {
+  if (running() && !schedule) return context.reply.error(kInProgress);
+  if (running() || engine_.replication_->snapshot_running()) {
+    scheduled_ = true;
+    return context.reply.simple("Background saving scheduled");
+  }
+  start_file(context.now);
+  engine_.log(LogLevel::kNotice, fmt::format("Background saving started by pid {}", engine_.options_.pid));
+  context.reply.simple("Background saving started");
+}
+
+bool Saving::save_point_reached(Now now) const {
+  const family::SaveState& saving = engine_.state_.saving;
+  const int64_t age = unix_seconds(now.wall) - saving.last_save_unix_s;
+  const auto& points = engine_.state_.settings.save;
+  return std::any_of(points.begin(), points.end(), [&](const family::SavePoint& point) {
+    return saving.changes_since_save >= static_cast<uint64_t>(point.changes) && age > point.seconds &&
+           (saving.last_bgsave_ok || now.mono - last_try_ > kRetryFailedSave);
+  });
+}
+
+void Saving::start_when_due(Now now) {
+  if (engine_.state_.loading || shutting_down_ || engine_.replication_->snapshot_running()) return;
+  if (scheduled_) {
+    scheduled_ = false;
+    return start_file(now);
+  }
+  if (engine_.state_.saving.changes_since_save == 0 || !save_point_reached(now)) return;
+  const auto& points = engine_.state_.settings.save;
+  engine_.log(LogLevel::kNotice,
+              fmt::format("{} changes in {} seconds. Saving...", points.back().changes, points.back().seconds));
+  start_file(now);
+  engine_.log(LogLevel::kNotice, fmt::format("Background saving started by pid {}", engine_.options_.pid));
+}
+
+void Saving::work(Now now) {
+  if (!running()) start_when_due(now);
+  if (!snapshot_) return;
+  const bool complete = snapshot_->step(kSliceBytes);
+  std::string bytes = snapshot_->take();
+  if (!bytes.empty()) engine_.act(action::AppendFile{*file_job_, std::move(bytes)});
+  if (!complete) return;
+  snapshot_.reset();
+  committing_ = true;
+  engine_.act(action::CommitFile{*file_job_});
+}
+
+Mono Saving::next_deadline() const {
+  if (snapshot_ || (scheduled_ && !running())) return engine_.now_.mono;
+  const family::SaveState& saving = engine_.state_.saving;
+  if (running() || saving.changes_since_save == 0 || engine_.state_.settings.save.empty()) return kNever;
+  return engine_.now_.mono + 1s;  // save points count whole seconds
+}
+
+bool Saving::job_done(JobId job, int status, Now now) {
+  if (load_job_ && *load_job_ == job) {
+    finish_load(status, now);
+    engine_.log_when_ready();
+    return true;
+  }
+  if (!file_job_ || *file_job_ != job) return false;
+  if (snapshot_) abandon();  // the file could not even be begun
+  finish_file(status, now);
+  return true;
+}
+
+void Saving::finish_file(int status, Now now) {
+  family::SaveState& saving = engine_.state_.saving;
+  committing_ = false;
+  file_job_.reset();
+  saving.in_progress = false;
+  saving.last_bgsave_ok = status == 0;
+  saving.last_duration_s = to_ms(now.mono - saving.started) / 1000;
+  if (status == 0) {
+    saving.changes_since_save -= changes_at_start_;
+    saving.last_save_unix_s = unix_seconds(now.wall);
+    ++saving.saves;
+    engine_.log(LogLevel::kNotice, "DB saved on disk");
+    if (waiting_.empty() && !shutting_down_)
+      engine_.log(LogLevel::kNotice, "Background saving terminated with success");
+  } else {
+    engine_.log(LogLevel::kWarning, fmt::format("Error moving temp DB file on the final destination {} (in server root "
+                                                "dir {}): {}",
+                                                file_path(), engine_.state_.settings.dir, error_text(status)));
+    if (waiting_.empty() && !shutting_down_) engine_.log(LogLevel::kWarning, "Background saving error");
+  }
+  for (const family::ClientId id : std::exchange(waiting_, {})) {
+    engine_.unblock(id, [&](command::Reply& reply) { status == 0 ? reply.ok() : reply.error("ERR"); });
+  }
+  if (!shutting_down_) return;
+  if (scheduled_) {
+    scheduled_ = false;
+    return start_file(now);
+  }
+  if (status == 0) return say_goodbye();
+  shutting_down_ = false;
+  engine_.log(LogLevel::kWarning, "Error trying to save the DB, can't exit.");
+  engine_.log(LogLevel::kWarning, "Errors trying to shut down the server. Check the logs for more information.");
+  engine_.unblock(shutdown_client_,
+                  [](command::Reply& reply) { reply.error("ERR Errors trying to SHUTDOWN. Check logs."); });
+}
+
+// The end.
+
+void Saving::shutdown(Session* session, Services::SaveChoice choice, Now now) {
+  if (shutting_down_) return;
+  engine_.log(LogLevel::kNotice, "User requested shutdown...");
+  shutting_down_ = true;
+  shutdown_client_ = session == nullptr ? 0 : session->id;
+  if (session != nullptr) session->blocked = true;
+  const bool wanted = choice == Services::SaveChoice::kSave ||
+                      (choice == Services::SaveChoice::kDefault && !engine_.state_.settings.save.empty());
+  // A dataset that was not loaded yet must not replace the file it is in.
+  if (!wanted || engine_.state_.loading) return say_goodbye();
+  engine_.log(LogLevel::kNotice, "Saving the final RDB snapshot before exiting.");
+  engine_.replication_->abandon_payload();
+  if (committing_) {
+    scheduled_ = true;  // the file being finished lacks what changed since its cut: one more follows it
+    return;
+  }
+  abandon();
+  start_file(now);
+}
+
+void Saving::say_goodbye() {
+  engine_.exiting_ = true;
+  engine_.log(LogLevel::kWarning, "Redis is now ready to exit, bye bye...");
+  engine_.act(action::Exit{0});
+}
+
+}  // namespace holdfast::server

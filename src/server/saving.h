@@ -1,0 +1,85 @@
+// Saving: the dataset to disk and back - the file at start, SAVE, BGSAVE, the save points, the last save at shutdown;
+// and the two conversions replication shares: a snapshot of now, a dataset out of a payload.
+//
+// One snapshot runs at a time in the server, for a file or for replicas; it is taken in slices between commands
+// (persist/snapshot) and written in pieces by the host. A client that asked for SAVE is answered when the file is
+// durable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "family/services.h"
+
+namespace holdfast::persist {
+class Snapshot;
+class RdbLoader;
+}  // namespace holdfast::persist
+
+namespace holdfast::server {
+
+class Engine;
+
+class Saving {
+ public:
+  explicit Saving(Engine& engine);
+  ~Saving();
+
+  /// Asks for the file at start.
+  void load(Now now);
+  void file_data(JobId job, std::string_view bytes);
+  /// True if the job was one of ours.
+  bool job_done(JobId job, int status, Now now);
+
+  void save(family::Context& context);
+  void background_save(family::Context& context, bool schedule);
+  void shutdown(family::Session* session, family::Services::SaveChoice choice, Now now);
+  bool shutting_down() const { return shutting_down_; }
+  void abort_shutdown() { shutting_down_ = false; }
+  /// DEBUG RELOAD. Empty = done, else the error's text.
+  std::string reload(Now now);
+
+  bool running() const { return snapshot_ != nullptr || committing_; }
+  /// Ends a running save without a file: the dataset is about to be replaced.
+  void abandon();
+  /// One slice of a running save; starts one when a save point is due.
+  void work(Now now);
+  Mono next_deadline() const;
+
+  std::unique_ptr<persist::Snapshot> make_snapshot(Now now) const;
+  std::unique_ptr<persist::RdbLoader> make_loader(bool as_primary, Now now) const;
+  /// Puts the loaded dataset in the place of the present one.
+  void adopt(persist::RdbLoader& loader);
+
+ private:
+  void start_file(Now now);
+  void finish_file(int status, Now now);
+  void finish_load(int status, Now now);
+  void start_when_due(Now now);
+  bool save_point_reached(Now now) const;
+  void say_goodbye();
+  std::string file_path() const;
+
+  Engine& engine_;
+  std::optional<JobId> load_job_;
+  std::unique_ptr<persist::RdbLoader> loader_;
+  bool load_failed_ = false;
+  Mono load_started_{};
+
+  std::unique_ptr<persist::Snapshot> snapshot_;
+  std::optional<JobId> file_job_;
+  bool committing_ = false;
+  uint64_t changes_at_start_ = 0;
+  std::vector<family::ClientId> waiting_;  // clients answered when the running file is done
+  bool scheduled_ = false;                 // another save follows when the slot is free
+  bool shutting_down_ = false;
+  family::ClientId shutdown_client_ = 0;
+  Mono last_try_ = Mono::min();
+};
+
+}  // namespace holdfast::server
