@@ -150,7 +150,8 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
   while (!machine.ready() && (*host)->turn()) {
   }
   if ((*host)->exit_code()) return *(*host)->exit_code();
-  if (!pidfile.empty()) {
+  // COMPAT: in the foreground HAProxy writes no pid file.
+  if (!pidfile.empty() && (background || line.master_worker)) {
     if (const int error = write_pidfile(pidfile); error != 0) {
       alert(fmt::format("[haproxy.main()] Cannot create pidfile {}", pidfile));
       return 1;

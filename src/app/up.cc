@@ -1,0 +1,259 @@
+#include "app/up.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "app/picture.h"
+#include "app/process.h"
+#include "net/clock.h"
+#include "net/file.h"
+#include "net/signal.h"
+
+namespace holdfast::app {
+namespace {
+
+constexpr Duration kStartPatience = 30s;
+constexpr Duration kStopPatience = 15s;
+constexpr Duration kLook = 100ms;
+constexpr std::string_view kDefaultDirectory = "holdfast-data";
+
+void say(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+int fail(const std::string& text) {
+  std::fflush(stdout);
+  std::fputs(("holdfast: " + text + "\n").c_str(), stderr);
+  return 1;
+}
+
+/// Parses with CLI11. Returns an exit code when there is nothing to run.
+std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : 2;
+  }
+  return std::nullopt;
+}
+
+struct UpOptions {
+  Plan plan;
+  std::string directory{kDefaultDirectory};
+  bool detach = false;
+  bool numbers_given = false;
+};
+
+/// The plan of an existing directory, or the wanted one; refuses numbers that contradict the directory.
+std::expected<Plan, std::string> choose_plan(const UpOptions& options, const std::string& root) {
+  const std::string path = root + "/up.conf";
+  const auto text = net::read_whole_file(path);
+  if (!text) {
+    const std::string wrong = check_plan(options.plan);
+    if (!wrong.empty()) return std::unexpected(wrong);
+    return options.plan;
+  }
+  auto known = parse_plan(*text);
+  if (!known) return std::unexpected(fmt::format("{}: {}", path, known.error()));
+  if (options.numbers_given && !(options.plan == *known)) {
+    return std::unexpected(
+        fmt::format("{} already holds another set-up (see {}).\nRun `holdfast up --dir {}` without "
+                    "numbers to continue it, or choose another --dir.",
+                    root, path, root));
+  }
+  return known;
+}
+
+std::string guide(const Picture& picture, bool detach) {
+  const Plan& plan = picture.plan();
+  std::string out = fmt::format(
+      "\nReady: writes through the proxy are acknowledged.\n\n  {:<16} 127.0.0.1:{}   <- "
+      "your clients connect here\n",
+      "proxy", plan.proxy_port);
+  uint16_t primary = plan.port;
+  for (const Member& member : picture.members()) {
+    if (member.kind == Member::Kind::kProxy) continue;
+    const std::string role = picture.role_of(member);
+    if (role == "primary") primary = member.port;
+    out += fmt::format("  {:<16} 127.0.0.1:{}\n", role, member.port);
+  }
+  out += fmt::format(
+      "\nData, configuration and logs: {0}\n\nTry\n"
+      "  redis-cli -p {1} set hello world\n"
+      "  redis-cli -p {2} debug segfault            kill the primary; a replica takes over\n"
+      "  redis-cli -p {1} get hello                 the same address, the same data\n"
+      "  holdfast up --dir {0}   bring it back; it joins as a replica\n"
+      "  redis-cli -p {3} sentinel masters          what the Sentinel knows\n",
+      picture.root(), plan.proxy_port, primary, plan.sentinel_port);
+  out += detach ? fmt::format("  holdfast status --dir {0}\n  holdfast down --dir {0}\n", picture.root())
+                : std::string("\nEvents of the Sentinel follow. Ctrl-C stops everything.\n\n");
+  return out;
+}
+
+/// Prints what a growing file gains.
+class Tail {
+ public:
+  explicit Tail(std::string path) : path_(std::move(path)) {}
+  void skip_to_end() {
+    if (open()) offset_ = lseek(fd_, 0, SEEK_END);
+  }
+  void print_more() {
+    if (!open()) return;
+    std::array<char, 8192> piece{};
+    while (true) {
+      const ssize_t n = pread(fd_, piece.data(), piece.size(), offset_);
+      if (n <= 0) break;
+      offset_ += n;
+      say(std::string(piece.data(), static_cast<size_t>(n)));
+    }
+  }
+  ~Tail() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Tail(const Tail&) = delete;
+  Tail& operator=(const Tail&) = delete;
+
+ private:
+  bool open() {
+    if (fd_ < 0) fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    return fd_ >= 0;
+  }
+  std::string path_;
+  int fd_ = -1;
+  off_t offset_ = 0;
+};
+
+bool interrupted(net::SignalSource& signals, Duration wait) {
+  pollfd one{signals.descriptor(), POLLIN, 0};
+  return poll(&one, 1, static_cast<int>(to_ms(wait))) > 0 && signals.next().has_value();
+}
+
+/// Empty = a write went through.
+std::string wait_until_writable(Picture& picture, net::SignalSource& signals) {
+  const Mono end = net::read_monotonic() + kStartPatience;
+  std::string why = "no answer yet";
+  while (!picture.accepts_writes(&why)) {
+    if (const std::string death = picture.next_death(); !death.empty()) return death;
+    if (net::read_monotonic() >= end) return fmt::format("no write went through within 30 s: {}", why);
+    if (interrupted(signals, kLook)) return "interrupted";
+  }
+  return {};
+}
+
+void follow(Picture& picture, net::SignalSource& signals, Tail& events) {
+  do {
+    events.print_more();
+    if (const std::string death = picture.next_death(); !death.empty()) say("-- " + death);
+  } while (!interrupted(signals, kLook));
+}
+
+int up(const UpOptions& options) {
+  const std::string root = absolute_path(options.directory);
+  const auto plan = choose_plan(options, root);
+  if (!plan) return fail(plan.error());
+  Picture picture(*plan, root, executable_path());
+  const bool beside = picture.running() > 0;  // another `up` runs here: start what is missing and leave it to that one
+  if (const std::string busy = picture.busy_port(); !busy.empty()) {
+    return fail(busy + "; nothing was started. Other ports: --port, --sentinel-port, --proxy-port.");
+  }
+  if (const std::string error = picture.prepare(); !error.empty()) return fail(error);
+  const std::array numbers = {SIGINT, SIGTERM, SIGHUP};
+  net::SignalSource signals(numbers);
+  Tail events(picture.members()[static_cast<size_t>(plan->replicas) + 1].log);
+  events.skip_to_end();
+  if (beside) {
+    say(fmt::format("{} of {} are running; starting the rest...\n", picture.running(), picture.members().size()));
+  } else {
+    say(fmt::format("Starting a primary, {} replica(s), {} Sentinel(s) and a proxy...\n", plan->replicas,
+                    plan->sentinels));
+  }
+  std::string error = picture.start_missing();
+  if (error.empty()) error = wait_until_writable(picture, signals);
+  if (!error.empty()) {
+    if (beside) return fail(error);
+    picture.stop_all(kStopPatience);
+    return fail(error + "\nEverything that had been started was stopped.");
+  }
+  say(guide(picture, options.detach || beside));
+  if (options.detach || beside) return 0;
+  follow(picture, signals, events);
+  say("\nStopping...\n");
+  picture.stop_all(kStopPatience);
+  say(fmt::format("Stopped. `holdfast up --dir {}` continues with the same data.\n", root));
+  return 0;
+}
+
+/// The picture of an existing directory.
+std::expected<Picture, std::string> open_picture(const std::string& directory) {
+  const std::string root = absolute_path(directory);
+  const auto text = net::read_whole_file(root + "/up.conf");
+  if (!text) return std::unexpected(fmt::format("{} was not made by `holdfast up` (it has no up.conf)", root));
+  const auto plan = parse_plan(*text);
+  if (!plan) return std::unexpected(fmt::format("{}/up.conf: {}", root, plan.error()));
+  return Picture(*plan, root, executable_path());
+}
+
+}  // namespace
+
+int run_up(const std::vector<std::string>& arguments) {
+  UpOptions options;
+  CLI::App app("Starts a primary, replicas, Sentinels and a proxy on this machine.", "holdfast up");
+  std::vector<CLI::Option*> numbers = {
+      app.add_option("--replicas", options.plan.replicas, "How many replicas (1)"),
+      app.add_option("--sentinels", options.plan.sentinels, "How many Sentinels (1)"),
+      app.add_option("--quorum", options.plan.quorum, "Sentinels that must agree on a failure (their majority)"),
+      app.add_option("--port", options.plan.port, "Port of the primary (6379); replicas use the next ones"),
+      app.add_option("--sentinel-port", options.plan.sentinel_port, "Port of the first Sentinel (26379)"),
+      app.add_option("--proxy-port", options.plan.proxy_port, "Port of the proxy (6378)"),
+      app.add_option("--bind", options.plan.bind, "Address to listen on (127.0.0.1)")};
+  app.add_option("--dir", options.directory, "Data, configuration, logs and pid files (./holdfast-data)");
+  app.add_flag("--detach", options.detach, "Return when it is ready; `holdfast down` stops it");
+  if (const auto code = parse(app, arguments)) return *code;
+  for (const CLI::Option* option : numbers) options.numbers_given |= option->count() > 0;
+  return up(options);
+}
+
+int run_down(const std::vector<std::string>& arguments) {
+  std::string directory(kDefaultDirectory);
+  CLI::App app("Stops what `holdfast up` started.", "holdfast down");
+  app.add_option("--dir", directory, "The directory given to `up` (./holdfast-data)");
+  if (const auto code = parse(app, arguments)) return *code;
+  auto picture = open_picture(directory);
+  if (!picture) return fail(picture.error());
+  const int stopped = picture->stop_all(kStopPatience);
+  say(stopped == 0 ? std::string("Nothing was running.\n") : fmt::format("Stopped {} processes.\n", stopped));
+  return 0;
+}
+
+int run_status(const std::vector<std::string>& arguments) {
+  std::string directory(kDefaultDirectory);
+  CLI::App app("Shows what `holdfast up` started and who has which role.", "holdfast status");
+  app.add_option("--dir", directory, "The directory given to `up` (./holdfast-data)");
+  if (const auto code = parse(app, arguments)) return *code;
+  const auto picture = open_picture(directory);
+  if (!picture) return fail(picture.error());
+  bool all = true;
+  for (const Member& member : picture->members()) {
+    const int64_t pid = picture->pid_of(member);
+    const std::string role = picture->role_of(member);
+    all = all && pid != 0;
+    say(fmt::format("{:<16} {:<9} port {:<6} {}\n", member.name, role, member.port,
+                    pid != 0 ? fmt::format("pid {}", pid) : std::string("not running")));
+  }
+  return all ? 0 : 1;
+}
+
+}  // namespace holdfast::app
