@@ -263,10 +263,8 @@ void Commands::reset(CommandContext& context, const Args&) {
 
 void shut_down(Core& core) {
   core.log(LogLevel::kNotice, "User requested shutdown...");
-  if (!core.settings.pidfile.empty()) {
-    core.log(LogLevel::kNotice, "Removing the pid file.");
-    core.act(action::RemoveFile{core.settings.pidfile});
-  }
+  // The host removes the file: it knows where it was written before the directory changed.
+  if (core.settings.has_pidfile) core.log(LogLevel::kNotice, "Removing the pid file.");
   core.log(LogLevel::kWarning, "Sentinel is now ready to exit, bye bye...");
   core.act(action::Exit{0});
   core.exiting = true;

@@ -326,8 +326,8 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
       return "argument(s) must be one of the following: debug, verbose, notice, warning, nothing";
     }
     settings.loglevel = level;
-  } else if (name == "pidfile") {
-    settings.pidfile = words[1];
+  } else if (name == "pidfile" || name == "daemonize") {
+    settings.has_pidfile |= name == "pidfile" || parse_yes_no(words[1]).value_or(false);
   }
   return error;
 }

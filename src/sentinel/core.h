@@ -45,7 +45,7 @@ struct Settings {
   bool protected_mode = false;
   int client_default_resp = 2;
   std::string loglevel = "notice";
-  std::string pidfile;
+  bool has_pidfile = false;
 };
 
 /// Failures an operator asked for (SENTINEL SIMULATE-FAILURE); values as INFO prints them.

@@ -226,7 +226,6 @@ void Sentinel::start(Now now) {
   Core scratch{Options{}};
   apply_config(scratch, parts.core.options.conf);
   parts.core.settings = scratch.settings;
-  parts.core.log(LogLevel::kNotice, fmt::format("Running mode=sentinel, port={}.", parts.core.settings.port));
   parts.open_listeners();
   bool waiting = false;
   for (const std::string& host : config_hostnames(parts.core.options.conf)) {

@@ -3,9 +3,10 @@
 //
 // Source: the behaviour of redis-sentinel 7.2 (command tables, hello messages, event texts, sentinel.conf).
 // How a host uses it: read the file, parse_redis_conf -> check_config (print, exit 1) -> process_settings (daemonize,
-// logs, pidfile) -> Sentinel, then drive it as any Machine. The machine filters its own log lines by `loglevel`.
-// Invariants: an epoch never goes back; at most one vote per primary and epoch, written to disk before anybody is told.
-// Reading order: instance.h (what is known), failover.h (what is done), vote.h, hello.h, config.h.
+// logs, pidfile, the start's log lines up to `Running mode=`) -> Sentinel, then drive it as any Machine. The machine
+// filters its own log lines by `loglevel`. Invariants: an epoch never goes back; at most one vote per primary and
+// epoch, written to disk before anybody is told. Reading order: instance.h (what is known), failover.h (what is done),
+// vote.h, hello.h, config.h.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,7 @@ std::vector<conf::Diagnostic> check_config(const conf::ParsedConf& conf,
 /// What the process does about itself, before and around the machine. Values as in redis.conf; last line wins.
 struct ProcessSettings {
   bool daemonize = false;
-  std::string pidfile;  // empty: none, but /var/run/redis.pid when daemonized. The machine removes it at the end.
+  std::string pidfile;  // empty: none, but /var/run/redis.pid when daemonized. Written and removed by the host.
   std::string logfile;  // empty: standard output (nothing when daemonized)
   std::string dir;      // empty: stay
   std::string loglevel = "notice";

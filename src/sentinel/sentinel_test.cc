@@ -110,8 +110,8 @@ std::string basic() {
 
 TEST(Sentinel, AnnouncesItselfOnceListening) {
   Rig rig(basic());
-  EXPECT_THAT(rig.logs, ElementsAre("Running mode=sentinel, port=26379.", std::string("Sentinel ID is ") + kMyid,
-                                    "+monitor master master01 10.0.0.1 6379 quorum 2"));
+  EXPECT_THAT(rig.logs,
+              ElementsAre(std::string("Sentinel ID is ") + kMyid, "+monitor master master01 10.0.0.1 6379 quorum 2"));
   EXPECT_TRUE(rig.writes.empty());
   ASSERT_EQ(rig.connects.size(), 2u);  // commands and pub/sub
   EXPECT_EQ(rig.connects[0].host, "10.0.0.1");
@@ -283,7 +283,7 @@ TEST(Sentinel, MonitorWaitsForAHostName) {
 TEST(Sentinel, HostNamesOfTheFileAreResolvedFirst) {
   Rig rig("sentinel resolve-hostnames yes\nsentinel monitor m db.example 6379 1\n");
   ASSERT_EQ(rig.resolves.size(), 1u);
-  EXPECT_THAT(rig.logs, ElementsAre("Running mode=sentinel, port=26379."));
+  EXPECT_THAT(rig.logs, testing::IsEmpty());
   rig.machine->resolved(rig.resolves[0].job, {"10.0.0.7"}, rig.now);
   rig.drain();
   EXPECT_THAT(rig.logs, testing::Contains("+monitor master m 10.0.0.7 6379 quorum 1"));
