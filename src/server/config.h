@@ -35,6 +35,10 @@ struct ConfigRow {
 };
 
 std::span<const ConfigRow> config_rows();
+/// A value as CONFIG SET hands it over: one argument, split only by directives that want several words.
+std::vector<std::string> config_values(const ConfigRow& row, std::string_view value);
+/// The directive as CONFIG REWRITE writes it; several lines where a file has several, none where it has none.
+std::vector<std::string> config_lines(const ConfigRow& row, const Settings& settings);
 /// By name or alias, in any case; null if unknown.
 const ConfigRow* find_config_row(std::string_view name);
 

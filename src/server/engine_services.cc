@@ -1,0 +1,205 @@
+// Engine, continued: what handlers ask of the server (family/services.h) and the answers of files and signals.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/assert.h"
+#include "base/error_text.h"
+#include "base/text.h"
+#include "server/engine.h"
+#include "server/info.h"
+#include "server/replication.h"
+#include "server/saving.h"
+
+namespace holdfast::server {
+
+using family::Session;
+
+std::string Engine::client_line(const Session& session, Now now) const {
+  return server::client_line(state_, session, now);
+}
+
+void Engine::execute_queued(family::Context& outer, const family::QueuedCommand& command) {
+  ++exec_depth_;
+  dispatcher_.run_queued(dispatch_host(), outer, command);
+  --exec_depth_;
+}
+
+size_t Engine::publish(std::string_view channel, std::string_view message) {
+  if (state_.hub.channel_count() == 0 && state_.hub.patterns() == 0) return 0;
+  std::vector<pubsub::Hub::Delivery> deliveries;
+  state_.hub.route(channel, deliveries);
+  for (const pubsub::Hub::Delivery& delivery : deliveries) {
+    Session* session = clients_.find_by_id(delivery.who);
+    HF_ASSERT(session != nullptr);
+    command::Reply reply(output_of(*session), session->protocol);
+    reply.push(delivery.by_pattern ? 4 : 3);
+    reply.bulk(delivery.by_pattern ? "pmessage" : "message");
+    if (delivery.by_pattern) reply.bulk(delivery.pattern);
+    reply.bulk(channel);
+    reply.bulk(message);
+  }
+  return deliveries.size();
+}
+
+void Engine::propagate(int db, std::vector<std::string> words) {
+  if (replication_->keeps_stream() && !state_.replication.is_replica) propagator_.add(db, words);
+}
+
+void Engine::log(LogLevel level, std::string text) {
+  static constexpr std::string_view kLevels[] = {"debug", "verbose", "notice", "warning"};
+  size_t least = 0;
+  while (least < std::size(kLevels) && kLevels[least] != state_.settings.loglevel) ++least;
+  if (level != LogLevel::kRaw && static_cast<size_t>(level) < least) return;
+  act(action::Log{level, std::move(text)});
+}
+
+void Engine::stall(Duration duration) { act(action::Stall{duration}); }
+void Engine::crash(int signal) { act(action::Crash{signal}); }
+
+std::string Engine::info(std::span<const std::string_view> sections, Now now) {
+  return print_info(*this, clients_.size(), sections, now);
+}
+
+void Engine::reset_stats() {
+  const size_t specs = state_.stats.commands_by_spec.size();
+  state_.stats = {};
+  state_.stats.commands_by_spec.resize(specs);
+}
+
+std::vector<std::pair<std::string, std::string>> Engine::config_get(std::span<const std::string_view> patterns) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const ConfigRow& row : config_rows()) {
+    for (const std::string_view name : {row.name, row.alias}) {
+      const auto wanted = [&](std::string_view pattern) { return glob_match(pattern, name, true); };
+      if (!name.empty() && std::any_of(patterns.begin(), patterns.end(), wanted)) {
+        out.emplace_back(name, row.print(state_.settings));
+      }
+    }
+  }
+  return out;
+}
+
+std::string Engine::config_set(std::span<const std::string_view> pairs, Now now) {
+  std::vector<const ConfigRow*> changed;
+  std::string error = set_config(state_.settings, pairs, changed);
+  if (!error.empty()) return error;
+  for (const ConfigRow* row : changed) apply_setting(*row, now);
+  return {};
+}
+
+void Engine::apply_setting(const ConfigRow& row, Now now) {
+  state_.data->context().limits = state_.settings.limits;
+  if (row.name == "repl-backlog-size") replication_->resize_backlog();
+  if (row.name == "timeout") next_idle_check_ = now.mono;
+  // COMPAT: connections that are open keep the rights they have when a password appears.
+}
+
+void Engine::config_rewrite(Session& session) {
+  if (options_.config_path.empty()) {
+    return command::Reply(output_of(session), session.protocol)
+        .error("ERR The server is running without a config file");
+  }
+  options_.config_content = rewrite_config(state_.settings, options_.config_content);
+  const JobId job = next_job();
+  rewriting_.emplace(job, Rewrite{session.id, in_exec()});
+  act(action::WriteFile{job, options_.config_path, options_.config_content, 0644});
+  session.blocked = true;
+  if (in_exec()) {
+    command::Reply(output_of(session), session.protocol).ok();
+    session.output_held = true;
+  }
+}
+
+void Engine::file_data(JobId job, std::string_view bytes, Now now) {
+  begin_turn();
+  now_ = now;
+  saving_->file_data(job, bytes);
+  end_turn(now);
+}
+
+void Engine::job_done(JobId job, int status, Now now) {
+  begin_turn();
+  now_ = now;
+  if (const auto at = rewriting_.find(job); at != rewriting_.end()) {
+    if (status == 0) {
+      log(LogLevel::kNotice, "CONFIG REWRITE executed with success.");
+    } else {
+      log(LogLevel::kWarning, fmt::format("CONFIG REWRITE failed: {}", error_text(status)));
+    }
+    const Rewrite rewrite = at->second;
+    rewriting_.erase(at);
+    if (Session* session = clients_.find_by_id(rewrite.client)) session->output_held = false;
+    unblock(rewrite.client, [&](command::Reply& reply) {
+      if (rewrite.answered) return;
+      status == 0 ? reply.ok() : reply.error(fmt::format("ERR Rewriting config file: {}", error_text(status)));
+    });
+  } else {
+    saving_->job_done(job, status, now);
+  }
+  end_turn(now);
+}
+
+void Engine::unblock(family::ClientId id, store::FunctionRef<void(command::Reply&)> answer) {
+  Session* session = clients_.find_by_id(id);
+  if (session == nullptr) return;
+  command::Reply reply(output_of(*session), session->protocol, session->reply_mode != family::ReplyMode::kOn);
+  answer(reply);
+  session->blocked = false;
+  session->input.feed({});
+  process_input(*session, now_);
+}
+
+void Engine::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
+  begin_turn();
+  now_ = now;
+  replication_->resolved(job, addresses, now);
+  end_turn(now);
+}
+
+void Engine::signal(int number, Now now) {
+  begin_turn();
+  now_ = now;
+  if (number == SIGTERM || number == SIGINT) {
+    const bool again = saving_->shutting_down() && number == SIGINT;
+    log(LogLevel::kWarning, number == SIGINT
+                                ? (again ? "You insist... exiting now." : "Received SIGINT scheduling shutdown...")
+                                : "Received SIGTERM scheduling shutdown...");
+    if (again) {
+      act(action::Exit{1});
+    } else {
+      shutdown(nullptr, SaveChoice::kDefault, false, false, now);
+    }
+  }
+  end_turn(now);
+}
+
+void Engine::shutdown(Session* session, SaveChoice choice, bool, bool, Now at) {
+  saving_->shutdown(session, choice, at);
+}
+
+std::string Engine::abort_shutdown() {
+  if (!saving_->shutting_down()) return "ERR No shutdown in progress.";
+  saving_->abort_shutdown();
+  return {};
+}
+
+void Engine::save(family::Context& context) { saving_->save(context); }
+void Engine::background_save(family::Context& context, bool schedule) { saving_->background_save(context, schedule); }
+std::string Engine::reload(Now now) { return saving_->reload(now); }
+
+void Engine::replicate_from(const std::string& host, int port, Now now) {
+  replication_->replicate_from(host, port, now);
+}
+void Engine::psync(family::Context& context) { replication_->psync(context); }
+void Engine::replconf(family::Context& context) { replication_->replconf(context); }
+void Engine::role(family::Context& context) { replication_->role(context); }
+void Engine::wait(family::Context& context) { replication_->wait(context); }
+
+void Engine::check_invariants() const {
+  state_.hub.check_invariants();
+  replication_->check_invariants();
+}
+
+}  // namespace holdfast::server
