@@ -178,7 +178,6 @@ void MachineHost::on_watched(int fd) {
   if (fd == signals_.descriptor()) {
     while (const auto number = signals_.next()) {
       if (exit_code_) return;
-      log_.signal_received(*number, reactor_->now());
       machine_.signal(*number, reactor_->now());
       settle();
     }

@@ -30,8 +30,6 @@ class LogSink {
  public:
   virtual ~LogSink() = default;
   virtual void log(LogLevel level, std::string_view text, Now now) = 0;
-  /// A signal arrived; the machine is told next.
-  virtual void signal_received(int /*number*/, Now /*now*/) {}
 };
 
 struct HostOptions {

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "app/redis_start.h"
+#include "app/sentinel_host.h"
+#include "app/server_host.h"
 #include "app/up.h"
 #include "base/version.h"
 
@@ -43,9 +45,17 @@ struct Row {
   Run run;
 };
 constexpr Row kRows[] = {
-    {"up", "", up},           {"down", "", down},         {"status", "", status},
-    {"version", "", version}, {"--version", "", version}, {"-v", "", version},
-    {"help", "", help},       {"--help", "", help},       {"-h", "", help},
+    {"server", "server", run_server},
+    {"sentinel", "sentinel", run_sentinel},
+    {"up", "", up},
+    {"down", "", down},
+    {"status", "", status},
+    {"version", "", version},
+    {"--version", "", version},
+    {"-v", "", version},
+    {"help", "", help},
+    {"--help", "", help},
+    {"-h", "", help},
 };
 
 std::string_view base_name(std::string_view path) {

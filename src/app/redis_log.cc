@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
@@ -105,17 +104,15 @@ void RedisLog::log(LogLevel level, std::string_view text, Now now) {
     utc_offset_ = utc_offset_at(seconds);
     offset_until_ = seconds + kOffsetHolds;
   }
+  if (text.starts_with("Received SIG") && text.ends_with("scheduling shutdown...")) {
+    // COMPAT: Redis writes this line inside its signal handler, where it cannot format a date.
+    write(fmt::format("{}:signal-handler ({}) {}\n", pid_, seconds, text));
+    return;
+  }
   write(redis_line(level, text, pid_, options_.role, now.wall, utc_offset_));
   if (options_.syslog) ::syslog(syslog_severity(level), "%.*s", static_cast<int>(text.size()), text.data());
 }
 
 void RedisLog::say(LogLevel level, std::string_view text) { log(level, text, net::read_clock()); }
-
-void RedisLog::signal_received(int number, Now now) {
-  if (number != SIGTERM && number != SIGINT) return;
-  // COMPAT: Redis writes this line inside its signal handler, where it cannot format a date.
-  write(fmt::format("{}:signal-handler ({}) Received {} scheduling shutdown...\n", pid_, unix_seconds(now.wall),
-                    number == SIGTERM ? "SIGTERM" : "SIGINT"));
-}
 
 }  // namespace holdfast::app

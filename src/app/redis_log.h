@@ -27,7 +27,6 @@ class RedisLog final : public LogSink {
   RedisLog& operator=(const RedisLog&) = delete;
 
   void log(LogLevel level, std::string_view text, Now now) override;
-  void signal_received(int number, Now now) override;
   /// The same with the clock of the moment; for lines outside of a machine.
   void say(LogLevel level, std::string_view text);
   void set_role(char role) { options_.role = role; }
