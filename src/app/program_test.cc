@@ -14,8 +14,8 @@ TEST(Program, OwnSubcommands) {
 }
 
 TEST(Program, LinksAreTheOriginals) {
-  const Run server = choose_program("holdfast", {"server"}).run;
-  const Run sentinel = choose_program("holdfast", {"sentinel"}).run;
+  const app::Run server = choose_program("holdfast", {"server"}).run;
+  const app::Run sentinel = choose_program("holdfast", {"sentinel"}).run;
   ASSERT_NE(server, nullptr);
   ASSERT_NE(sentinel, nullptr);
   EXPECT_EQ(choose_program("/usr/bin/redis-server", {}).run, server);
