@@ -275,7 +275,7 @@ std::expected<std::unique_ptr<RedisProcess>, std::string> RedisProcess::begin(co
   const bool on_terminal = facts.logfile.empty() && !facts.syslog_enabled && isatty(STDOUT_FILENO) != 0;
   if (on_terminal || facts.always_show_logo) {
     log.say(LogLevel::kRaw, logo(facts));
-  } else if (facts.role != 'X') {  // the Sentinel says it itself
+  } else {
     log.say(LogLevel::kNotice, fmt::format("Running mode={}, port={}.", facts.mode, facts.port));
   }
   return out;
