@@ -202,7 +202,53 @@ void* Table::erase(const Key& key) {
   }
   --place.segment->count;
   --size_;
+  if (is_sparse(*place.segment)) [[unlikely]]
+    shrink(*place.segment);
   return item;
+}
+
+bool Table::is_sparse(const Segment& segment) { return segment.count * 8 < segment.bucket_count() * Bucket::kSlots; }
+
+void Table::shrink(Segment& segment) {
+  if (hook_ != nullptr) return;  // the marks of two halves may differ
+  if (segment.local_depth == 0) {
+    if (segment.bucket_bits > 0) halve_buckets(segment);
+    return;
+  }
+  const uint64_t bit = uint64_t{1} << (segment.local_depth - 1);
+  Segment& low = *directory_[segment.prefix & ~bit];
+  Segment& high = *directory_[segment.prefix | bit];
+  if (low.local_depth != high.local_depth) return;
+  // Far from the next split, so that a table of steady size does not merge and split in turn.
+  if ((low.count + high.count) * 4 < low.bucket_count() * Bucket::kSlots) merge(low, high);
+}
+
+void Table::merge(Segment& low, Segment& high) {
+  for (uint32_t i = 0; i < high.bucket_count(); ++i) {
+    empty_chain(high, high.buckets[i]);
+    for (const Hashed& hashed : scratch_) put(low, hashed.hash, hashed.item);
+  }
+  scratch_.clear();
+  low.count += high.count;
+  const int64_t due_ms = std::min(low.due_ms, high.due_ms);
+  set_due(high, Segment::kNothingDue);
+  set_due(low, due_ms);
+  for (uint64_t i = high.prefix; i < directory_.size(); i += uint64_t{1} << high.local_depth) directory_[i] = &low;
+  --low.local_depth;
+  free_segment(&high);
+}
+
+void Table::halve_buckets(Segment& segment) {
+  const uint32_t count = segment.bucket_count();
+  Bucket* const wide = segment.buckets;
+  segment.buckets = new_buckets(count / 2);
+  --segment.bucket_bits;
+  for (uint32_t i = 0; i < count; ++i) {
+    empty_chain(segment, wide[i]);
+    for (const Hashed& hashed : scratch_) put(segment, hashed.hash, hashed.item);
+  }
+  scratch_.clear();
+  free_buckets(wide, count);
 }
 
 bool Table::must_grow(const Segment& segment) const {
@@ -412,7 +458,7 @@ void Table::check_invariants() const {
   for (size_t i = 0; i < directory_.size(); ++i) {
     const Segment& segment = *directory_[i];
     HF_ASSERT((i & low_bits(segment.local_depth)) == segment.prefix && segment.local_depth <= depth_);
-    HF_ASSERT(segment.bucket_bits == Segment::kBitsMax || depth_ == 0);
+    HF_ASSERT(segment.bucket_bits == Segment::kBitsMax || segment.local_depth == 0);
     if (segment.prefix != i) continue;
     ++segments;
     size_t in_segment = 0;

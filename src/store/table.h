@@ -4,8 +4,8 @@
 // bytes; a bucket holds 7 items with one-byte tags, or 6 and a link to an overflow bucket of its own. The home of a
 // hash is fixed by its low bits: first the bucket bits, then the segment bits. A full segment alone is split by one
 // more bit, bucket i of the parent feeding bucket i of both halves; the only segment of a small table grows from 1
-// bucket to 128 by doubling. So a table is a trie over hash bits, and a SCAN cursor is a position in it that no growth
-// moves.
+// bucket to 128 by doubling; halves that have grown sparse are joined again. So a table is a trie over hash bits, and a
+// SCAN cursor is a position in it that no growth moves.
 //
 // Items are opaque: at `key_offset` an item holds its key as varint length and bytes. The table owns buckets, not
 // items. Invariants (check_invariants): every item sits in its home bucket's chain; tags match; counts add up; the
@@ -87,7 +87,7 @@ class Table {
   void* erase(const Key& key);
 
   /// Visits the items of one home bucket and returns the next cursor, 0 at the end. Start with 0.
-  /// Every item present from the first to the last call is visited at least once, whatever grows in between.
+  /// Every item present from the first to the last call is visited at least once, whatever grows or shrinks in between.
   uint64_t scan(uint64_t cursor, FunctionRef<void(void*)> visit) const;
   /// Uniform but for crowded buckets; null if empty.
   void* random(Prng& prng) const;
@@ -133,6 +133,10 @@ class Table {
   void grow(Segment& segment);
   void double_buckets(Segment& segment);
   void split(Segment& segment);
+  static bool is_sparse(const Segment& segment);
+  void shrink(Segment& segment);
+  void merge(Segment& low, Segment& high);
+  void halve_buckets(Segment& segment);
   /// Empties a chain into `scratch_` with each item's hash; its overflow buckets are freed.
   void empty_chain(Segment& segment, Bucket& home);
   Segment* new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t prefix);

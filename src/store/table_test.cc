@@ -107,6 +107,51 @@ TEST_F(TableTest, ScanVisitsWhatIsPresentThroughoutAtEveryGrowth) {
   }
 }
 
+TEST_F(TableTest, ScanVisitsWhatIsPresentThroughoutWhileTheTableShrinks) {
+  std::set<std::string> missing;
+  std::vector<std::string> leaving;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = std::to_string(i);
+    add(key);
+    if (i % 100 == 0) {
+      missing.insert(key);
+    } else {
+      leaving.push_back(key);
+    }
+  }
+  const size_t full = table_.memory();
+  uint64_t cursor = 0;
+  do {
+    cursor = table_.scan(cursor, [&](void* item) { missing.erase(std::string(table_.key_of(item))); });
+    for (int i = 0; i < 40 && !leaving.empty(); ++i) {
+      ASSERT_TRUE(drop(leaving.back()));
+      leaving.pop_back();
+    }
+  } while (cursor != 0);
+  EXPECT_TRUE(missing.empty()) << missing.size();
+  EXPECT_EQ(table_.size(), 200U);
+  table_.check_invariants();
+  EXPECT_LT(table_.memory(), full / 10);
+  for (int i = 0; i < 20'000; i += 100) ASSERT_TRUE(drop(std::to_string(i)));
+  EXPECT_LE(table_.memory(), 1000U);
+  for (int i = 0; i < 5000; ++i) add("again" + std::to_string(i));
+  table_.check_invariants();
+}
+
+TEST_F(TableTest, DueBoundsSurviveMerges) {
+  for (int i = 0; i < 10'000; ++i) {
+    add(std::to_string(i));
+    table_.note_due(context_.key(std::to_string(i)), 100'000 - i);
+  }
+  for (int i = 1; i < 9'999; ++i) {
+    ASSERT_TRUE(drop(std::to_string(i)));
+    if (i % 500 == 0) table_.check_invariants();
+  }
+  EXPECT_LE(table_.next_due_ms(), 100'000 - 9'999);
+  EXPECT_LE(table_.segment_count(), 2U);
+  EXPECT_GE(table_.segment_count(), 1U);
+}
+
 TEST_F(TableTest, ScanOfAQuietTableVisitsEachItemOnce) {
   for (int i = 0; i < 5000; ++i) add(std::to_string(i));
   std::map<std::string, int> visits;
