@@ -349,7 +349,7 @@ TEST(Snapshot, OnlyHookIsEnoughToSaveEverything) {
   for (const auto& [db, name] : names) data->db(db).erase(data->key(name));
   EXPECT_EQ(data->size(), 0U);
   EXPECT_EQ(snapshot.keys_written(), expected.size());
-  EXPECT_TRUE(snapshot.step(SIZE_MAX / 2));
+  EXPECT_TRUE(snapshot.step(SIZE_MAX));
   EXPECT_EQ(image_of(*load(snapshot.take())), expected);
 }
 
@@ -365,7 +365,7 @@ TEST(Snapshot, CanBeAbandonedAndTakenAgain) {
   const Image expected = image_of(*data);
   Snapshot again(*data, {});
   for (int i = 0; i < 100; ++i) churn(*data, prng, 2000);
-  EXPECT_TRUE(again.step(SIZE_MAX / 2));
+  EXPECT_TRUE(again.step(SIZE_MAX));
   EXPECT_EQ(image_of(*load(again.take())), expected);
   EXPECT_TRUE(data->reclaim(SIZE_MAX));
 }

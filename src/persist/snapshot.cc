@@ -77,7 +77,7 @@ void Snapshot::seal() {
 }
 
 bool Snapshot::step(size_t bytes) {
-  const uint64_t until = bytes_ + bytes;
+  const uint64_t until = bytes > UINT64_MAX - bytes_ ? UINT64_MAX : bytes_ + bytes;
   while (!complete_ && bytes_ < until) {
     if (current_ == sources_.size()) {
       finish();
