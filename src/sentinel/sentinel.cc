@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <cerrno>
 #include <map>
 
+#include "base/error_text.h"
 #include "sentinel/api.h"
 #include "sentinel/clients.h"
 #include "sentinel/commands.h"
@@ -26,6 +27,12 @@ struct ListenerRecord {
   Address address;
   bool optional = false;  // written with a leading `-`
 };
+
+/// An address that this machine does not have is no reason not to start, if it was marked so; a protocol never is.
+bool may_do_without(int error, bool optional) {
+  return (error == EADDRNOTAVAIL && optional) || error == ENOPROTOOPT || error == EPROTONOSUPPORT ||
+         error == ESOCKTNOSUPPORT || error == EPFNOSUPPORT || error == EAFNOSUPPORT;
+}
 
 }  // namespace
 
@@ -245,8 +252,8 @@ void Sentinel::listening(ListenerId listener, const Address&, int error, Now now
   if (error != 0) {
     const Address& address = at->second.address;
     parts.core.log(LogLevel::kWarning, fmt::format("Warning: Could not create server TCP listening socket {}:{}: {}",
-                                                   address.host, address.port, std::strerror(error)));
-    if (!at->second.optional) {
+                                                   address.host, address.port, error_text(error)));
+    if (!may_do_without(error, at->second.optional)) {
       parts.core.log(LogLevel::kWarning,
                      fmt::format("Failed listening on port {} (TCP), aborting.", parts.core.settings.port));
       parts.core.act(action::Exit{1});
@@ -318,7 +325,7 @@ void Sentinel::job_done(JobId job, int status, Now now) {
     } else {
       parts.core.log(LogLevel::kWarning,
                      fmt::format("WARNING: Sentinel was not able to save the new configuration on disk!!!: {}",
-                                 std::strerror(status)));
+                                 error_text(status)));
     }
     parts.clients.saved(generation, status == 0);
     // Votes that were waiting for the disk count now.

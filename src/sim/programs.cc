@@ -1,0 +1,57 @@
+#include "sim/programs.h"
+
+#include "base/assert.h"
+#include "sentinel/sentinel.h"
+#include "server/config.h"
+#include "server/engine.h"
+
+namespace holdfast::sim {
+namespace {
+
+class SentinelBoot final : public Boot {
+ public:
+  explicit SentinelBoot(std::string config) : config_(std::move(config)) {}
+  std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
+    const std::string& text = disk.emplace(kSentinelConf, config_).first->second;
+    sentinel::Options options;
+    options.config_text = text;
+    options.config_path = kSentinelConf;
+    options.conf = conf::parse_redis_conf(text, kSentinelConf);
+    options.seed = seed;
+    HF_ASSERT(sentinel::check_config(options.conf).empty());
+    return std::make_unique<sentinel::Sentinel>(std::move(options));
+  }
+  void check(const Machine& machine) const override {
+    static_cast<const sentinel::Sentinel&>(machine).check_invariants();
+  }
+
+ private:
+  std::string config_;
+};
+
+class ServerBoot final : public Boot {
+ public:
+  explicit ServerBoot(std::string config) : config_(std::move(config)) {}
+  std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
+    const std::string& text = disk.emplace(kServerConf, config_).first->second;
+    server::StartConfig start = server::apply_conf(conf::parse_redis_conf(text, kServerConf));
+    HF_ASSERT(start.errors.empty());
+    server::EngineOptions options;
+    options.settings = std::move(start.settings);
+    options.config_path = kServerConf;
+    options.config_content = text;
+    options.seed = seed;
+    return std::make_unique<server::Engine>(std::move(options));
+  }
+  void check(const Machine& machine) const override { static_cast<const server::Engine&>(machine).check_invariants(); }
+
+ private:
+  std::string config_;
+};
+
+}  // namespace
+
+std::unique_ptr<Boot> sentinel_boot(std::string config) { return std::make_unique<SentinelBoot>(std::move(config)); }
+std::unique_ptr<Boot> server_boot(std::string config) { return std::make_unique<ServerBoot>(std::move(config)); }
+
+}  // namespace holdfast::sim
