@@ -73,7 +73,7 @@ std::string Saving::reload(Now now) {
   std::string image;
   {
     const auto snapshot = make_snapshot(now);
-    while (!snapshot->step(SIZE_MAX)) {
+    while (!snapshot->step(kSliceBytes)) {
     }
     image = snapshot->take();
   }
