@@ -35,6 +35,8 @@ int64_t Args::integer(int64_t min, int64_t max, std::string_view error) {
 
 namespace {
 
+constexpr size_t kNumberTextMax = 5 * 1024;  // COMPAT: the original's buffer for long doubles
+
 bool has_space_or_nul(std::string_view text) {
   return text.find_first_of(std::string_view(" \t\n\v\f\r\0", 7)) != std::string_view::npos;
 }
@@ -42,7 +44,7 @@ bool has_space_or_nul(std::string_view text) {
 }  // namespace
 
 std::optional<double> parse_double(std::string_view text) {
-  if (text.empty() || text.size() > 255 || has_space_or_nul(text)) return std::nullopt;
+  if (text.empty() || text.size() >= kNumberTextMax || has_space_or_nul(text)) return std::nullopt;
   const std::string copy(text);
   char* end = nullptr;
   errno = 0;
@@ -55,7 +57,7 @@ std::optional<double> parse_double(std::string_view text) {
 }
 
 std::optional<long double> parse_long_double(std::string_view text) {
-  if (text.empty() || text.size() > 255 || has_space_or_nul(text)) return std::nullopt;
+  if (text.empty() || text.size() >= kNumberTextMax || has_space_or_nul(text)) return std::nullopt;
   const std::string copy(text);
   char* end = nullptr;
   errno = 0;

@@ -46,7 +46,7 @@ class Args {
 
 /// A double as the wire accepts it: decimal or hexadecimal float, `inf`, no spaces; nan is refused.
 std::optional<double> parse_double(std::string_view text);
-/// The long double INCRBYFLOAT works with; nan refused, at most 255 bytes (COMPAT: longer text is no float).
+/// The long double INCRBYFLOAT works with; nan refused.
 std::optional<long double> parse_long_double(std::string_view text);
 
 }  // namespace holdfast::command

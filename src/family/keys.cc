@@ -207,18 +207,30 @@ void rename_generic(Context& c, bool only_new) {
 void rename_command(Context& c) { rename_generic(c, false); }
 void renamenx_command(Context& c) { rename_generic(c, true); }
 
-/// A database number, or the error.
-std::optional<int> read_db(Context& c, std::string_view text, std::string_view not_a_number) {
+/// A database number; nullopt: not one, or out of range, and the error is written. `error` replaces the usual texts.
+std::optional<int> read_int(Context& c, std::string_view text, std::string_view error) {
   const auto number = parse_int64(text);
-  if (!number || *number < std::numeric_limits<int>::min() || *number > std::numeric_limits<int>::max()) {
-    c.reply.error(not_a_number);
-    return std::nullopt;
+  if (number && *number >= std::numeric_limits<int>::min() && *number <= std::numeric_limits<int>::max()) {
+    return static_cast<int>(*number);
   }
-  if (*number < 0 || *number >= c.state.settings.databases) {
-    c.reply.error(kBadDbIndex);
-    return std::nullopt;
+  if (!error.empty()) {
+    c.reply.error(error);
+  } else {
+    c.reply.error(number ? "ERR value is out of range, value must between -2147483648 and 2147483647"
+                         : command::kNotAnInteger);
   }
-  return static_cast<int>(*number);
+  return std::nullopt;
+}
+
+bool is_db(Context& c, int number) {
+  const bool known = number >= 0 && number < c.state.settings.databases;
+  if (!known) c.reply.error(kBadDbIndex);
+  return known;
+}
+
+std::optional<int> read_db(Context& c, std::string_view text) {
+  const auto number = read_int(c, text, {});
+  return number && is_db(c, *number) ? number : std::nullopt;
 }
 
 /// Runs `work` with the session switched to another database.
@@ -238,7 +250,7 @@ void copy_command(Context& c) {
     if (args.take("replace")) {
       replace = true;
     } else if (args.left() >= 2 && args.take("db")) {
-      const auto db = read_db(c, args.next(), command::kNotAnInteger);
+      const auto db = read_db(c, args.next());
       if (!db) return;
       target = *db;
     } else {
@@ -266,7 +278,7 @@ void copy_command(Context& c) {
 }
 
 void move_command(Context& c) {
-  const auto db = read_db(c, c.argv[2], command::kNotAnInteger);
+  const auto db = read_db(c, c.argv[2]);
   if (!db) return;
   if (*db == c.session.db) return c.reply.error("ERR source and destination objects are the same");
   const Key key = c.key(c.argv[1]);
@@ -320,10 +332,10 @@ void flushall_command(Context& c) {
 }
 
 void swapdb_command(Context& c) {
-  const auto first = read_db(c, c.argv[1], "ERR invalid first DB index");
+  const auto first = read_int(c, c.argv[1], "ERR invalid first DB index");
   if (!first) return;
-  const auto second = read_db(c, c.argv[2], "ERR invalid second DB index");
-  if (!second) return;
+  const auto second = read_int(c, c.argv[2], "ERR invalid second DB index");
+  if (!second || !is_db(c, *first) || !is_db(c, *second)) return;
   if (*first != *second) {
     touch_all(c, *first);
     touch_all(c, *second);

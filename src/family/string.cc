@@ -99,13 +99,13 @@ void set_command(Context& c) {
   std::string_view expiry_text;
   command::Args args = c.args(3);
   while (args.more()) {
-    if (args.take("nx") && !options.only_existing) {
+    if (!options.only_existing && args.take("nx")) {
       options.only_new = true;
-    } else if (args.take("xx") && !options.only_new) {
+    } else if (!options.only_new && args.take("xx")) {
       options.only_existing = true;
     } else if (args.take("get")) {
       options.get = true;
-    } else if (args.take("keepttl") && expiry == nullptr) {
+    } else if (expiry == nullptr && args.take("keepttl")) {
       options.keep_expiry = true;
     } else if (const ExpiryOption* found = args.left() > 1 ? find_expiry_option(args.peek()) : nullptr;
                found != nullptr && expiry == nullptr && !options.keep_expiry) {

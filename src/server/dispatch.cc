@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/text.h"
 #include "server/gate.h"
@@ -15,13 +17,17 @@ using family::Session;
 
 constexpr size_t kShownArgument = 128;  // bytes of one argument, and of all, in the unknown-command error
 
+/// COMPAT: a NUL ends what is shown of an argument.
+std::string_view shown(std::string_view text, size_t limit) {
+  return text.substr(0, std::min(text.find('\0'), limit));
+}
+
 std::string unknown_command(std::span<const std::string_view> argv) {
-  std::string shown;
-  for (size_t i = 1; i < argv.size() && shown.size() < kShownArgument; ++i) {
-    shown += fmt::format("'{}' ", argv[i].substr(0, kShownArgument - shown.size()));
+  std::string args;
+  for (size_t i = 1; i < argv.size() && args.size() < kShownArgument; ++i) {
+    args += fmt::format("'{}' ", shown(argv[i], kShownArgument - args.size()));
   }
-  return fmt::format("ERR unknown command '{}', with args beginning with: {}", argv[0].substr(0, kShownArgument),
-                     shown);
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}", shown(argv[0], kShownArgument), args);
 }
 
 /// Commands that act on the transaction itself are never queued.
@@ -89,7 +95,7 @@ Dispatcher::Resolved Dispatcher::resolve(std::span<const std::string_view> argv)
     const SpecIndex parent = index;
     index = command::find_subcommand(parent, argv[1]);
     if (index == command::kNoSpec || table_.at(index) == nullptr) {
-      out.error = fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", argv[1].substr(0, kShownArgument),
+      out.error = fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", shown(argv[1], kShownArgument),
                               to_upper(command::spec_at(parent).name));
       return out;
     }
