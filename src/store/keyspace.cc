@@ -17,6 +17,9 @@ constexpr size_t kGrowthStepMax = size_t{1} << 20;
 
 const Entry& entry_of(const void* item) { return *static_cast<const Entry*>(item); }
 
+/// The store knows no time before 1970; such an expiry is over either way.
+int64_t clamp_expiry(int64_t ms) { return ms < kNoExpiry ? 0 : ms; }
+
 size_t grown_capacity(size_t size) { return size < kGrowthStepMax ? size * 2 : size + kGrowthStepMax; }
 
 }  // namespace
@@ -98,7 +101,7 @@ Entry& Keyspace::put_string(const Key& key, const EntryParts& value, bool keep_e
 Entry& Keyspace::set_string(const Key& key, std::string_view value, int64_t expires_at_ms) {
   EntryParts parts;
   EntryFactory::put_text(*context_, parts, value);
-  parts.expires_at_ms = expires_at_ms;
+  parts.expires_at_ms = clamp_expiry(expires_at_ms);
   return put_string(key, parts, false);
 }
 
@@ -179,7 +182,7 @@ Entry* Keyspace::set_expiry(const Key& key, int64_t expires_at_ms) {
   if (slot == nullptr) return nullptr;
   table.announce(key);
   EntryParts parts = EntryFactory::parts(*static_cast<Entry*>(*slot));
-  parts.expires_at_ms = expires_at_ms;
+  parts.expires_at_ms = clamp_expiry(expires_at_ms);
   return &reshape(key, slot, parts);
 }
 

@@ -75,7 +75,7 @@ class Keyspace {
   /// Erases the key if its collection is empty; true if so.
   bool erase_if_empty(const Key& key);
 
-  /// Sets (unix ms) or with kNoExpiry clears the expiry; null if the key is absent.
+  /// Sets (unix ms; below -1 counts as 0) or with kNoExpiry clears the expiry; null if the key is absent.
   Entry* set_expiry(const Key& key, int64_t expires_at_ms);
 
   /// Moves value and expiry of `from` to `to`, overwriting it. False if `from` is absent. Same key: nothing changes.

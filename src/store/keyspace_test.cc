@@ -187,6 +187,14 @@ TEST_F(KeyspaceTest, CollectDueFindsExactlyTheExpiredKeysUntilTheyAreErased) {
   EXPECT_EQ(db_.next_due_ms(), INT64_MAX);
 }
 
+TEST_F(KeyspaceTest, TimesBeforeTheEpochAreTheEpoch) {
+  db_.set_string(key("k"), "v", -5);
+  EXPECT_EQ(db_.find(key("k"))->expires_at_ms(), 0);
+  db_.set_expiry(key("k"), INT64_MIN);
+  EXPECT_EQ(db_.find(key("k"))->expires_at_ms(), 0);
+  EXPECT_TRUE(db_.find(key("k"))->is_expired(1));
+}
+
 TEST_F(KeyspaceTest, CollectDueTellsAgainWhatWasNotErased) {
   db_.set_string(key("k"), "v", 10);
   std::vector<std::string> keys;

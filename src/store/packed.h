@@ -20,6 +20,8 @@ class Packed {
  public:
   using Offset = uint32_t;
   static constexpr size_t kBytesMax = size_t{1} << 30;
+  /// Owners turn to their large form here, whatever the configured limits allow.
+  static constexpr size_t kBytesSafe = size_t{1} << 26;
 
   Packed() = default;
   Packed(Packed&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
@@ -36,6 +38,9 @@ class Packed {
   /// Bytes of all elements with their lengths.
   uint32_t bytes() const { return block_ == nullptr ? 0 : header().bytes; }
   size_t memory() const;
+  bool has_room(size_t elements_size) const {
+    return elements_size < kBytesSafe && bytes() < kBytesSafe - elements_size;
+  }
   /// What one element of `size` bytes adds to bytes().
   static size_t element_bytes(size_t size);
 

@@ -91,7 +91,8 @@ bool Hash::set(std::string_view field, std::string_view value) {
     const auto at = packed_.find(field, 2);
     const bool is_new = at == packed_.end();
     if (field.size() <= limits.hash_max_listpack_value && value.size() <= limits.hash_max_listpack_value &&
-        size() + (is_new ? 1 : 0) <= limits.hash_max_listpack_entries) {
+        size() + (is_new ? 1 : 0) <= limits.hash_max_listpack_entries &&
+        packed_.has_room(field.size() + value.size())) {
       if (is_new) {
         packed_.push_back(context_->heap, field);
         packed_.push_back(context_->heap, value);

@@ -81,6 +81,19 @@ TEST(Hash, EncodingFollowsTheLimits) {
   EXPECT_EQ(wide.encoding(), Encoding::kHashtable);
 }
 
+TEST(Hash, LeavesThePackedFormBeforeItsBlockCouldOverflow) {
+  Context context(test_seed());
+  context.limits.hash_max_listpack_value = UINT32_MAX;
+  context.limits.hash_max_listpack_entries = UINT32_MAX;
+  Hash hash(context);
+  const std::string large(Packed::kBytesSafe / 2, 'x');
+  hash.set("a", large);
+  EXPECT_EQ(hash.encoding(), Encoding::kListpack);
+  hash.set("b", large);
+  EXPECT_EQ(hash.encoding(), Encoding::kHashtable);
+  EXPECT_EQ(hash.get("a")->size(), large.size());
+}
+
 TEST(Set, AgreesWithASetThroughItsForms) {
   for (const uint64_t universe : {20, 200, 5000}) {
     for (const bool integers_only : {true, false}) {

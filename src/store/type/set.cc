@@ -1,5 +1,6 @@
 #include "store/type/set.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -19,6 +20,9 @@ std::string_view read_item(const void* item) {
   const char* const at = get_varint(static_cast<const char*>(item), size);
   return {at, size};
 }
+
+/// Whatever set-max-intset-entries says.
+constexpr uint32_t kIntsetEntriesMax = 1U << 30;
 
 size_t item_bytes(std::string_view member) { return varint_size(member.size()) + member.size(); }
 
@@ -82,7 +86,7 @@ bool Set::add(std::string_view member) {
     if (const auto value = parse_int64(member)) {
       if (!ints_.insert(context_->heap, *value)) return false;
       // COMPAT: a full intset becomes a table even when a listpack would still hold it.
-      if (ints_.size() > limits.set_max_intset_entries) convert_to_table();
+      if (ints_.size() > std::min(limits.set_max_intset_entries, kIntsetEntriesMax)) convert_to_table();
       return true;
     }
     if (ints_.size() < limits.set_max_listpack_entries && member.size() <= limits.set_max_listpack_value) {
@@ -93,7 +97,8 @@ bool Set::add(std::string_view member) {
   }
   if (encoding_ == Encoding::kListpack) {
     if (packed_.find(member) != packed_.end()) return false;
-    if (packed_.count() < limits.set_max_listpack_entries && member.size() <= limits.set_max_listpack_value) {
+    if (packed_.count() < limits.set_max_listpack_entries && member.size() <= limits.set_max_listpack_value &&
+        packed_.has_room(member.size())) {
       packed_.push_back(context_->heap, member);
       return true;
     }

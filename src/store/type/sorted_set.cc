@@ -115,7 +115,8 @@ SortedSet::Outcome SortedSet::add(std::string_view member, double score) {
       return Outcome::kUpdated;
     }
     const Limits& limits = context_->limits;
-    if (packed_size() < limits.zset_max_listpack_entries && member.size() <= limits.zset_max_listpack_value) {
+    if (packed_size() < limits.zset_max_listpack_entries && member.size() <= limits.zset_max_listpack_value &&
+        packed_.has_room(member.size() + sizeof(double))) {
       insert_packed(member, score);
       return Outcome::kAdded;
     }
