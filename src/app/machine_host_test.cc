@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 
+#include "base/prng.h"
 #include "net/clock.h"
 
 namespace holdfast::app {
@@ -32,7 +33,7 @@ struct Peer {
 /// Does what each test tells it to; records everything.
 class Play final : public Machine {
  public:
-  std::function<void()> on_start;
+  std::function<void()> on_start, on_tick;
   std::function<void(ConnId)> on_accepted, on_connected, on_eof, on_drained, on_closed;
   std::function<void(ConnId, std::string_view)> on_bytes;
   bool keep_half_open = false;
@@ -58,9 +59,10 @@ class Play final : public Machine {
   }
   void send(ConnId conn, std::string_view bytes) {
     Peer& peer = *peers.at(conn);
+    if (bytes.empty()) return;
     const bool first = peer.out.empty();
     peer.out.append(bytes);
-    if (first && !bytes.empty()) act(action::Flush{conn});
+    if (first) act(action::Flush{conn});
   }
   void close(ConnId conn, action::CloseMode mode) {
     act(action::Close{conn, mode});
@@ -124,6 +126,7 @@ class Play final : public Machine {
     ++ticks;
     EXPECT_GE(now.mono, deadline);
     deadline = kNever;
+    if (on_tick) on_tick();
   }
   Mono next_deadline() const override { return deadline; }
   OutQueue& output(ConnId conn) override { return at(conn).out; }
@@ -432,6 +435,70 @@ TEST_P(HostTest, ThousandConnections) {
     return true;
   }));
   for (const ConnId conn : all) play_.close(conn, action::CloseMode::kNow);
+  poke();
+  ASSERT_TRUE(until([&] { return host_->reactor().connections() == 0; }));
+}
+
+// Random sends, pauses, half-closes and closes; what arrives is always a prefix of the one known stream.
+TEST_P(HostTest, RandomTrafficKeepsEveryStreamWhole) {
+  const std::string stream = pattern(4 << 20);
+  Prng dice(20261122);
+  std::map<ConnId, size_t> sent;
+  std::map<ConnId, bool> paused;
+  std::vector<ConnId> open_ones;
+  size_t arrived = 0;
+  const auto check = [&](ConnId conn, std::string_view bytes) {
+    Peer& peer = play_.at(conn);
+    ASSERT_FALSE(paused[conn]) << "bytes for a paused connection";
+    arrived += bytes.size();
+    const size_t before = peer.in.size() - bytes.size();
+    ASSERT_TRUE(stream.compare(before, bytes.size(), bytes) == 0) << "at " << before;
+  };
+  const auto gone = [&](ConnId conn) { std::erase(open_ones, conn); };
+  play_.keep_half_open = true;
+  play_.on_start = [this] { listen(); };
+  play_.on_bytes = check;
+  play_.on_accepted = [&](ConnId conn) { open_ones.push_back(conn); };
+  play_.on_connected = [&](ConnId conn) { open_ones.push_back(conn); };
+  play_.on_closed = gone;
+  begin();
+  int opened = 0;
+  play_.on_tick = [&] {
+    if (open_ones.size() < 60 && opened < 400 && dice.below(4) == 0) {
+      play_.open(play_.bound(1));
+      ++opened;
+    }
+    if (!open_ones.empty()) {
+      const ConnId conn = open_ones[dice.below(open_ones.size())];
+      const uint64_t what = dice.below(100);
+      if (what < 60) {
+        const size_t size =
+            std::min<size_t>(dice.below(dice.below(8) == 0 ? 200'000 : 500), stream.size() - sent[conn]);
+        play_.send(conn, std::string_view(stream).substr(sent[conn], size));
+        sent[conn] += size;
+      } else if (what < 90) {
+        paused[conn] = !paused[conn];
+        play_.ask(action::PauseReading{conn, paused[conn]});
+      } else if (what < 97) {
+        const auto mode = static_cast<action::CloseMode>(dice.below(3));
+        play_.close(conn, mode);
+        gone(conn);
+      }
+    }
+  };
+  for (int step = 0; step < 6000; ++step) {
+    poke();
+    host_->turn(Mono::min());
+  }
+  EXPECT_GT(arrived, size_t{1} << 20);
+  EXPECT_GT(opened, 100);
+  play_.on_tick = [&] {
+    for (const ConnId conn : std::exchange(open_ones, {})) play_.close(conn, action::CloseMode::kReset);
+  };
+  play_.on_accepted = play_.on_connected = [&](ConnId conn) {
+    open_ones.push_back(conn);
+    poke();
+  };
   poke();
   ASSERT_TRUE(until([&] { return host_->reactor().connections() == 0; }));
 }
