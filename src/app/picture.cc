@@ -184,7 +184,10 @@ void Picture::stop(const Member& member, Duration patience) {
   for (const Child& child : children_) {  // a child that has not written its pid file yet
     if (pid == 0 && child.name == member.name && child.child.pidfd >= 0) pid = child.child.pid;
   }
-  if (pid == 0) return;
+  if (pid == 0) {
+    ::unlink(member.pidfile.c_str());  // of a member that died
+    return;
+  }
   ::kill(static_cast<pid_t>(pid), SIGTERM);
   ::kill(static_cast<pid_t>(pid), SIGCONT);  // a stopped process would never see it
   const Mono end = net::read_monotonic() + patience;

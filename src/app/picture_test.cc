@@ -131,6 +131,7 @@ TEST_F(PictureTest, LeavesForeignProcessesAlone) {
   EXPECT_EQ(picture_->pid_of(picture_->members()[0]), 0);
   EXPECT_EQ(picture_->stop_all(1s), 0);
   EXPECT_EQ(::kill(child->pid, 0), 0);
+  EXPECT_NE(access(picture_->members()[0].pidfile.c_str(), F_OK), 0) << "a pid file that names nobody of ours stays";
   ::kill(child->pid, SIGKILL);
   net::Child copy = *child;
   net::reap(copy);
