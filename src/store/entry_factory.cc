@@ -116,6 +116,11 @@ void EntryFactory::put_text(Context& context, Parts& parts, std::string_view val
       return;
     }
   }
+  put_bytes(context, parts, value);
+}
+
+void EntryFactory::put_bytes(Context& context, Parts& parts, std::string_view value) {
+  parts.type = Type::kString;
   if (value.size() <= kInlineStringMax) {
     parts.form = Form::kInline;
     parts.text = value;

@@ -47,6 +47,8 @@ class EntryFactory {
   /// Rebuilds in place when the new parts fit the same allocation, else frees the old shell. The value that `parts`
   /// points to must not lie in `old` unless it is old's own, unmoved.
   static Entry* rebuild(Context& context, Entry* old, const Parts& parts);
+  /// Inline or a block, never an integer.
+  static void put_bytes(Context& context, Parts& parts, std::string_view value);
   /// Chooses a form for a string; may allocate a block.
   static void put_text(Context& context, Parts& parts, std::string_view value);
   /// Frees what `entry` points to, not the entry.

@@ -111,6 +111,12 @@ Entry& Keyspace::set_string_keep_expiry(const Key& key, std::string_view value) 
   return put_string(key, parts, true);
 }
 
+Entry& Keyspace::set_text_keep_expiry(const Key& key, std::string_view value) {
+  EntryParts parts;
+  EntryFactory::put_bytes(*context_, parts, value);
+  return put_string(key, parts, true);
+}
+
 Entry& Keyspace::set_integer_keep_expiry(const Key& key, int64_t value) {
   EntryParts parts;
   parts.form = Form::kInteger;

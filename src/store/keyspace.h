@@ -66,6 +66,9 @@ class Keyspace {
   Entry& set_string(const Key& key, std::string_view value, int64_t expires_at_ms = kNoExpiry);
   /// Replaces the value but keeps expiry and access clock (SET KEEPTTL, INCRBYFLOAT, SETRANGE); inserts if absent.
   Entry& set_string_keep_expiry(const Key& key, std::string_view value);
+  /// The same, but never held as an integer.
+  /// COMPAT: INCRBYFLOAT's result stays a text (OBJECT ENCODING embstr) even when it reads as an integer.
+  Entry& set_text_keep_expiry(const Key& key, std::string_view value);
   /// The same for a result of integer arithmetic.
   Entry& set_integer_keep_expiry(const Key& key, int64_t value);
   /// Makes the string `size` > 0 bytes long (old bytes kept, new ones zero; inserted if absent) and returns them for

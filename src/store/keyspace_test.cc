@@ -126,6 +126,9 @@ TEST_F(KeyspaceTest, EncodingsOfStringsAreTheOriginals) {
     EXPECT_EQ(encoding(), "embstr") << text;
     EXPECT_EQ(db_.find(key("k"))->integer(), std::nullopt);
   }
+  db_.set_text_keep_expiry(key("k"), "5");
+  EXPECT_EQ(encoding(), "embstr");
+  EXPECT_EQ(db_.find(key("k"))->to_integer(), 5);
   db_.set_string(key("k"), std::string(44, 'x'));
   EXPECT_EQ(encoding(), "embstr");
   db_.set_string(key("k"), std::string(45, 'x'));
@@ -292,6 +295,7 @@ TEST_F(KeyspaceTest, EveryMutatingCallRunsTheHookBeforeItChangesAnything) {
   static constexpr Case kCases[] = {
       {"set_string", [](Keyspace& db, const Key& k, const Key&) { db.set_string(k, "new", 9); }},
       {"set_keep", [](Keyspace& db, const Key& k, const Key&) { db.set_string_keep_expiry(k, "new"); }},
+      {"set_text", [](Keyspace& db, const Key& k, const Key&) { db.set_text_keep_expiry(k, "new"); }},
       {"set_integer", [](Keyspace& db, const Key& k, const Key&) { db.set_integer_keep_expiry(k, 1); }},
       {"edit", [](Keyspace& db, const Key& k, const Key&) { db.edit_string(k, 1)[0] = 'n'; }},
       {"edit_grow", [](Keyspace& db, const Key& k, const Key&) { db.edit_string(k, 1000)[0] = 'n'; }},
