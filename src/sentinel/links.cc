@@ -162,9 +162,11 @@ void Links::lost(ConnId conn) {
   Channel* channel = channel_of(conn);
   if (channel == nullptr) return;
   const bool worked = channel->established;
+  const Mono now = core_.now.mono;
+  // A command link that breaks is silence from this moment, whenever the next attempt may come.
+  if (worked && channel == &link->commands && !link->unanswered_since) link->unanswered_since = now;
   reset(*channel);
   core_.connections.forget(conn);
-  const Mono now = core_.now.mono;
   if (worked && (!link->last_prompt_retry || now - *link->last_prompt_retry >= core_.periods.ping)) {
     link->last_prompt_retry = now;
     link->last_attempt.reset();
