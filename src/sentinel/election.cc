@@ -7,6 +7,16 @@
 
 namespace holdfast::sentinel {
 
+Duration Election::start_delay(const Primary& primary) {
+  if (primary.sentinels.empty()) return Duration::zero();
+  int64_t ahead = 0;
+  for (const auto& [runid, sentinel] : primary.sentinels) {
+    ahead += !sentinel->s_down && runid < core_.settings.myid ? 1 : 0;
+  }
+  const auto jitter = static_cast<int64_t>(core_.prng.below(static_cast<uint64_t>(kStartJitter.count())));
+  return kStartStep * ahead + Duration(jitter);
+}
+
 void Election::request_vote(Primary& primary, uint64_t epoch, std::string_view candidate) {
   const VoteDecision decision = decide_vote({core_.settings.current_epoch, primary.leader_epoch}, epoch);
   if (decision.adopt_epoch) core_.adopt_epoch(epoch, primary);

@@ -11,10 +11,18 @@
 
 namespace holdfast::sentinel {
 
+// Sentinels that notice a crash in the same millisecond would all vote for themselves and lose the round. They take
+// turns: by the order of their ids among those that are up, with a random part for those who do not know each other
+// yet.
+inline constexpr Duration kStartStep = 40ms;
+inline constexpr Duration kStartJitter = 20ms;
+
 class Election {
  public:
   explicit Election(Core& core) : core_(core) {}
 
+  /// How long to wait, once a primary is objectively down, before trying to replace it.
+  Duration start_delay(const Primary& primary);
   /// Somebody (maybe we) asks for our vote in `epoch`. Afterwards primary.leader and leader_epoch are our last vote.
   void request_vote(Primary& primary, uint64_t epoch, std::string_view candidate);
   /// Our last vote is on disk.

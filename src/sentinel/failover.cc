@@ -94,6 +94,7 @@ Instance& Failover::promoted(Primary& primary) const {
 }
 
 bool Failover::start_if_needed(Primary& primary, Agenda& agenda) {
+  if (!primary.o_down) primary.may_start.reset();
   if (!primary.o_down || primary.failover_in_progress) return false;
   if (primary.failover_started && !agenda.due(*primary.failover_started + primary.failover_timeout * 2)) {
     if (primary.delay_logged != primary.failover_started) {
@@ -104,6 +105,9 @@ bool Failover::start_if_needed(Primary& primary, Agenda& agenda) {
     }
     return false;
   }
+  if (!primary.may_start) primary.may_start = agenda.now() + election_.start_delay(primary);
+  if (!agenda.due(*primary.may_start)) return false;
+  primary.may_start.reset();
   start(primary);
   return true;
 }

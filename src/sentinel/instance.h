@@ -151,6 +151,7 @@ struct Primary : Instance {
 
   bool o_down = false;
   std::optional<Mono> o_down_since;
+  std::optional<Mono> may_start;  // a failover, in our turn; set while objectively down
   std::optional<Mono> rebooting_since;
 
   // Our own vote, and its durability (a generation of Saver).

@@ -19,6 +19,7 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   link.resolving = false;
   primary.s_down = false;
   primary.o_down = false;
+  primary.may_start.reset();
   primary.script_kill_sent = false;
   primary.rebooting_since.reset();
   primary.forced = false;

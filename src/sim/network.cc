@@ -84,9 +84,16 @@ void State::arrive_syn(uint64_t id) {
   bool off = false;
   for (const auto& [name, other] : nodes) off |= other->host == far.host && other->powered_off;
   if (is_cut(near.host, far.host) || is_cut(far.host, near.host) || off) {
-    after(weather.connect_timeout, [this, id] { fail_connect(id, CloseReason::kTimedOut, ETIMEDOUT); });
+    if (!at_pipe->second.syn_lost) {
+      at_pipe->second.syn_lost = true;
+      after(weather.connect_timeout, [this, id] {
+        const auto at = pipes.find(id);
+        if (at != pipes.end() && at->second.syn_lost) fail_connect(id, CloseReason::kTimedOut, ETIMEDOUT);
+      });
+    }
     return;
   }
+  at_pipe->second.syn_lost = false;
   ListenerId listener{};
   Node* target = listener_at(far.host, far.address.host, far.address.port, listener);
   if (target == nullptr) {
@@ -265,6 +272,7 @@ void State::drop_connections(Node& node, Piece::Kind how, bool silent) {
 
 void State::wake_stuck() {
   for (auto& [id, pipe] : pipes) {
+    if (pipe.syn_lost) after(delay(pipe.ends[0].host, pipe.ends[1].host), [this, id = id] { arrive_syn(id); });
     for (int end = 0; end < 2; ++end) {
       End& target = pipe.ends[end];
       while (target.arriving < target.pieces.size()) {

@@ -179,6 +179,10 @@ class Runner {
       if (said(words[1], text)) fail(fmt::format("{} said '{}'", words[1], text));
     } else if (verb == "ask" && words.size() == 5) {
       ask(words);
+    } else if (verb == "spawned" && words.size() == 3 && known(words[1])) {
+      bool found = false;
+      for (const std::string& line : world().spawned(words[1])) found |= line == words[2];
+      if (!found) fail(fmt::format("{} did not run '{}'", words[1], words[2]));
     } else if (verb == "tell" && words.size() == 4) {
       world().ask(words[1], static_cast<uint16_t>(parse_int64(words[2]).value_or(0)), words[3] + "\r\n", 1ms);
     } else if (verb == "expect" && words.size() == 2) {

@@ -16,6 +16,7 @@
 //   ask NODE PORT "COMMAND" "TEXT"           the answer contains TEXT
 //   tell NODE PORT "COMMAND"                 whatever the answer, if any
 //   expect NODE ... end                      exactly these events since the last mark, then marks
+//   spawned NODE "COMMAND LINE"              it ran this script
 //   config NODE "TEXT"                       its configuration file contains TEXT
 // In `expect` lines `<NODE>` stands for a Sentinel's id. Lines that are no events (saving the configuration, votes
 // heard) and verbose ones are passed over.

@@ -61,7 +61,8 @@ struct End {
 };
 
 struct Pipe {
-  End ends[2];  // 0 connected, 1 accepted
+  End ends[2];            // 0 connected, 1 accepted
+  bool syn_lost = false;  // waits for a way to the other side
 };
 
 struct World::State {
