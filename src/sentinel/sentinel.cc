@@ -397,4 +397,10 @@ uint64_t Sentinel::config_epoch(std::string_view name) const {
   return primary == nullptr ? 0 : primary->config_epoch;
 }
 
+Sentinel::Vote Sentinel::vote(std::string_view name) const {
+  const Primary* primary = parts_->core.topology.find(name);
+  if (primary == nullptr) return {};
+  return {primary->leader, primary->leader_epoch, parts_->election.vote_is_durable(*primary)};
+}
+
 }  // namespace holdfast::sentinel

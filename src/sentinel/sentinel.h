@@ -91,6 +91,13 @@ class Sentinel final : public Machine {
   /// The address this Sentinel would give to a client; an empty host if the name is unknown.
   Address primary_address(std::string_view name) const;
   uint64_t config_epoch(std::string_view name) const;
+  struct Vote {
+    std::string leader;  // empty: none that is known (a restart forgets for whom it was)
+    uint64_t epoch = 0;
+    bool durable = false;
+  };
+  /// The last vote for this primary.
+  Vote vote(std::string_view name) const;
 
  private:
   struct Parts;

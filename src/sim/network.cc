@@ -162,7 +162,9 @@ void State::transmit(Node& node, ConnId conn) {
 }
 
 void State::send(uint64_t id, int to, Piece piece) {
-  Pipe& pipe = pipes.at(id);
+  const auto found = pipes.find(id);
+  if (found == pipes.end()) return;  // both ends are gone, one process just has not been told yet
+  Pipe& pipe = found->second;
   End& target = pipe.ends[to];
   target.pieces.push_back(std::move(piece));
   target.last_arrival = std::max(target.last_arrival, now + delay(pipe.ends[1 - to].host, target.host));
@@ -237,7 +239,9 @@ void State::close(Node& node, ConnId conn, action::CloseMode mode) {
   const auto [id, end] = at->second;
   if (mode == action::CloseMode::kFlush) transmit(node, conn);
   node.conns.erase(conn);
-  Pipe& pipe = pipes.at(id);
+  const auto found = pipes.find(id);
+  if (found == pipes.end()) return;
+  Pipe& pipe = found->second;
   pipe.ends[end].open = false;
   if (end == 0 && pipe.ends[1].node == nullptr && !pipe.ends[1].open) return;  // still connecting
   send(id, 1 - end, {mode == action::CloseMode::kReset ? Piece::Kind::kReset : Piece::Kind::kFin, {}});
@@ -247,7 +251,9 @@ void State::pause_reading(Node& node, ConnId conn, bool paused) {
   const auto at = node.conns.find(conn);
   if (at == node.conns.end()) return;
   const auto [id, end] = at->second;
-  End& mine = pipes.at(id).ends[end];
+  const auto found = pipes.find(id);
+  if (found == pipes.end()) return;
+  End& mine = found->second.ends[end];
   mine.reading_paused = paused;
   if (paused) return;
   while (mine.arriving < mine.pieces.size()) {
