@@ -75,10 +75,12 @@ class Explorer {
     switch (prng_.below(8)) {
       case 0:
       case 1:
+        if (!world_.running(node)) return;
         note("kill " + node);
         paused_.erase(node);
         return world_.kill(node);
       case 2:
+        if (!world_.running(node)) return;
         note("power-off " + node);
         paused_.erase(node);
         return world_.power_off(node);
@@ -91,8 +93,8 @@ class Explorer {
         const std::string& from = any(hosts_);
         const std::string& to = any(hosts_);
         const bool both = prng_.below(2) == 0;
-        note(fmt::format("cut {} {} {}", from, both ? "<->" : "->", to));
         if (from == to) return;
+        note(fmt::format("cut {} {} {}", from, both ? "<->" : "->", to));
         world_.cut(from, to);
         if (both) world_.cut(to, from);
         return;
@@ -106,6 +108,7 @@ class Explorer {
           paused_.erase(node);
           return world_.resume(node);
         }
+        if (!world_.running(node)) return;
         note("pause " + node);
         paused_.insert(node);
         return world_.pause(node);

@@ -230,7 +230,10 @@ void World::signal(const std::string& name, int number) {
   state_->input(node, node.incarnation, [number](Machine& machine, Now now) { machine.signal(number, now); });
 }
 
-void World::pause(const std::string& name) { state_->node(name).paused = true; }
+void World::pause(const std::string& name) {
+  Node& node = state_->node(name);
+  node.paused = node.machine != nullptr;
+}
 
 void World::resume(const std::string& name) {
   Node& node = state_->node(name);
