@@ -35,7 +35,8 @@ struct LogTarget {
 struct LogChannel {
   std::vector<LogTarget> targets;
   std::string tag = "haproxy";
-  std::string hostname;  // empty = none in the RFC 3164 header (log-send-hostname)
+  bool standard_error = false;  // server events: also a `[WARNING]` line on standard error while in the foreground
+  std::string hostname;         // empty = none in the RFC 3164 header (log-send-hostname)
 };
 
 }  // namespace holdfast::proxy

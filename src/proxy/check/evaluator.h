@@ -1,0 +1,80 @@
+// CheckEvaluator: one run of a check program, fed with what happens on its connections. No I/O, no clock.
+//
+// Every send drops what was received before it; expects in a row look at the same bytes. An expect that does not match
+// waits for more bytes until the peer ends, the buffer is full or the check times out; with min-recv 0 it is conclusive
+// at once. Source: HAProxy configuration manual `tcp-check expect`; texts compared with 2.6.12.
+// Invariants: received bytes never exceed kBufferMax; nothing is asked for after kDone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/check/program.h"
+#include "proxy/check/regex.h"
+
+namespace holdfast::proxy {
+
+/// A program with its regexes compiled; shared by all runs.
+class CompiledCheck {
+ public:
+  explicit CompiledCheck(CheckProgram program);
+  const CheckProgram& program() const { return program_; }
+  const Regex* regex(size_t rule) const { return regexes_[rule].get(); }
+
+ private:
+  CheckProgram program_;
+  std::vector<std::unique_ptr<Regex>> regexes_;
+};
+
+struct CheckOutcome {
+  CheckStatus status = CheckStatus::kUnknown;
+  std::string info;  // the text of `last_chk` and of `info: "…"`
+};
+
+struct CheckStep {
+  enum class Want : uint8_t {
+    kConnect,  // to the rule's address and port; a connection that is open is closed first
+    kSend,     // rule->data, then ask again with sent()
+    kReceive,  // wait for received() or ended()
+    kDone,     // outcome is set
+  };
+  Want want = Want::kDone;
+  const CheckRule* rule = nullptr;
+  CheckOutcome outcome;
+};
+
+class CheckEvaluator {
+ public:
+  static constexpr size_t kBufferMax = 16384;
+
+  explicit CheckEvaluator(const CompiledCheck& check) : check_(&check) {}
+
+  CheckStep start();
+  CheckStep connected() { return next(); }
+  CheckStep sent() { return next(); }
+  CheckStep received(std::string_view bytes);
+  /// The peer finished sending.
+  CheckStep ended();
+  /// The connection failed with the system's words for why; before connected() or after.
+  CheckStep failed(std::string_view error, bool was_connected);
+  CheckStep timed_out(bool was_connected);
+
+ private:
+  CheckStep next();
+  CheckStep evaluate();
+  bool matches(const CheckRule& rule) const;
+  CheckStep finish_ok() const;
+  CheckStep done(CheckStatus status, std::string info) const;
+  CheckStep mismatch(const CheckRule& rule) const;
+  std::string place() const;
+
+  const CompiledCheck* check_;
+  size_t at_ = 0;  // the rule being executed
+  bool started_ = false;
+  bool last_read_ = false;
+  std::string buffer_;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,283 @@
+#include "proxy/check/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/assert.h"
+
+namespace holdfast::proxy {
+namespace {
+
+constexpr Duration kSpreadFrom = 1s;  // checks of servers with shorter intervals do not set the pace of spreading
+
+std::string quotes_escaped(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '"') out.push_back('\\');
+    if (static_cast<unsigned char>(c) < 32 || c == 127) {
+      out += fmt::format("#{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string error_text(const Closed& why) {
+  if (why.error != 0) return std::generic_category().message(why.error);
+  switch (why.reason) {
+    case CloseReason::kRefused:
+      return "Connection refused";
+    case CloseReason::kReset:
+      return "Connection reset by peer";
+    case CloseReason::kUnreachable:
+      return "No route to host";
+    case CloseReason::kTimedOut:
+      return "Connection timed out";
+    case CloseReason::kEof:
+    case CloseReason::kError:
+      break;
+  }
+  return "Connection error";
+}
+
+void CheckRunner::start() {
+  Duration shortest{};
+  int64_t count = 0;
+  for (const BackendState& backend : runtime_.backends) {
+    for (const ServerState& server : backend.servers) {
+      if (!server.check.configured) continue;
+      ++count;
+      const Duration inter = server.config->check.inter;
+      if (inter >= kSpreadFrom && (shortest == Duration{} || inter < shortest)) shortest = inter;
+    }
+  }
+  const Duration limit = runtime_.config.global.max_spread_checks;
+  int64_t position = 0;
+  for (BackendState& backend : runtime_.backends) {
+    for (ServerState& server : backend.servers) {
+      if (!server.check.configured) continue;
+      Duration span = std::max(shortest, check_interval(server.health, false, server.config->check));
+      if (limit > Duration{} && span > limit) span = limit;
+      server.check.next = runtime_.now.mono + span * position / count;
+      ++position;
+      arm(server);
+    }
+  }
+}
+
+void CheckRunner::arm(ServerState& server) {
+  const Mono at = server.check.running ? server.check.deadline : server.check.next;
+  runtime_.timers.arm(TimerKind::kCheck, server.backend, server.index, at, &server.check.queued_until);
+}
+
+void CheckRunner::timer(uint32_t backend, uint32_t index) {
+  ServerState& server = runtime_.server(backend, index);
+  CheckState& check = server.check;
+  check.queued_until = kNever;
+  if (check.running) {
+    if (check.deadline > runtime_.now.mono) return arm(server);
+    return perform(server, check.evaluator->timed_out(check.connected));
+  }
+  if (check.next > runtime_.now.mono) return arm(server);
+  begin(server);
+}
+
+void CheckRunner::begin(ServerState& server) {
+  CheckState& check = server.check;
+  if (runtime_.stopping) return;
+  if (!check.enabled || server.in_maintenance()) return schedule(server);
+  check.running = true;
+  check.started = runtime_.now.mono;
+  check.evaluator.emplace(*runtime_.backends[server.backend].check);
+  perform(server, check.evaluator->start());
+}
+
+void CheckRunner::perform(ServerState& server, CheckStep step) {
+  CheckState& check = server.check;
+  while (true) {
+    switch (step.want) {
+      case CheckStep::Want::kConnect:
+        return open(server, *step.rule);
+      case CheckStep::Want::kSend: {
+        const bool was_empty = check.out.empty();
+        check.out.append(step.rule->data);
+        if (was_empty && !check.out.empty()) runtime_.act(action::Flush{check.conn});
+        step = check.evaluator->sent();
+        continue;
+      }
+      case CheckStep::Want::kReceive:
+        return arm(server);
+      case CheckStep::Want::kDone:
+        return finish(server, step.outcome);
+    }
+  }
+}
+
+void CheckRunner::open(ServerState& server, const CheckRule& rule) {
+  CheckState& check = server.check;
+  drop_connection(server);
+  const BackendState& backend = runtime_.backends[server.backend];
+  const Timeouts& timeouts = backend.config->timeouts;
+  check.linger = rule.linger;
+  check.conn = runtime_.open(ConnKind::kCheck, server.backend, server.index);
+  Address to = server.address;
+  if (!rule.address.empty()) {
+    to = Address{.host = rule.address, .port = to.port, .unix_path = {}};
+  } else if (!server.check_address.empty()) {
+    to = Address{.host = server.check_address, .port = to.port, .unix_path = {}};
+  }
+  if (rule.port) {
+    to.port = *rule.port;
+  } else if (server.check_port != 0) {
+    to.port = server.check_port;
+  }
+  const auto& source = server.config->bind_source ? server.config->bind_source : backend.config->bind_source;
+  runtime_.act(action::Connect{check.conn, to, source, false});
+  const Duration inter = server.config->check.inter;
+  Duration limit = inter;
+  // COMPAT: `timeout check` counts from the connection on, and only when `timeout connect` bounds the time before it.
+  if (timeouts.check > Duration{} && timeouts.connect > Duration{}) limit = std::min(inter, timeouts.connect);
+  check.deadline = runtime_.now.mono + limit;
+  arm(server);
+}
+
+void CheckRunner::connected(ConnSlot slot) {
+  ServerState& server = runtime_.server(slot.owner, slot.second);
+  CheckState& check = server.check;
+  if (!check.running || check.connected) return;
+  check.connected = true;
+  const Timeouts& timeouts = runtime_.backends[server.backend].config->timeouts;
+  if (timeouts.check > Duration{} && timeouts.connect > Duration{}) {
+    check.deadline = runtime_.now.mono + timeouts.check;
+  }
+  perform(server, check.evaluator->connected());
+}
+
+void CheckRunner::receive(ConnSlot slot, std::string_view bytes) {
+  ServerState& server = runtime_.server(slot.owner, slot.second);
+  if (server.check.running) perform(server, server.check.evaluator->received(bytes));
+}
+
+void CheckRunner::eof(ConnSlot slot) {
+  ServerState& server = runtime_.server(slot.owner, slot.second);
+  if (server.check.running) perform(server, server.check.evaluator->ended());
+}
+
+void CheckRunner::closed(ConnSlot slot, Closed why) {
+  ServerState& server = runtime_.server(slot.owner, slot.second);
+  CheckState& check = server.check;
+  runtime_.forget(check.conn);
+  check.conn = {};
+  check.out.clear();
+  if (!check.running) return;
+  if (why.reason == CloseReason::kEof && check.connected) return perform(server, check.evaluator->ended());
+  perform(server, check.evaluator->failed(error_text(why), check.connected));
+}
+
+OutQueue& CheckRunner::output(ConnSlot slot) { return runtime_.server(slot.owner, slot.second).check.out; }
+
+void CheckRunner::drop_connection(ServerState& server) {
+  CheckState& check = server.check;
+  check.connected = false;
+  if (!check.conn) return;
+  runtime_.close(check.conn, check.linger ? action::CloseMode::kNow : action::CloseMode::kReset, std::move(check.out));
+  check.conn = {};
+  check.out.clear();
+}
+
+void CheckRunner::finish(ServerState& server, const CheckOutcome& outcome) {
+  CheckState& check = server.check;
+  drop_connection(server);
+  check.running = false;
+  check.deadline = kNever;
+  check.duration_ms = to_ms(runtime_.now.mono - check.started);
+  check.evaluator.reset();
+  // COMPAT: a result that arrives in maintenance says nothing about the server's state.
+  if (!server.in_maintenance()) apply(server, outcome.status, outcome.info);
+  schedule(server);
+}
+
+void CheckRunner::apply(ServerState& server, CheckStatus status, const std::string& info) {
+  CheckState& check = server.check;
+  const bool status_changed = check.status != status;
+  const Health before = server.health;
+  check.status = status;
+  check.info = info;
+  check.had_result = true;
+  const CheckResult result = result_of(status);
+  const bool passed = result == CheckResult::kPassed || result == CheckResult::kConditional;
+  if (!passed && server.health.value > 0) ++server.counters.check_failures;
+  server.health = passed ? after_pass(server.health) : after_failure(server.health);
+  const bool log_checks = runtime_.backends[server.backend].config->log_health_checks;
+  if (log_checks && (status_changed || !(before == server.health))) {
+    log_result(server, passed, result == CheckResult::kConditional);
+  }
+  const Cause cause = cause_of_check(server, log_checks);
+  if (!passed) {
+    if (server.health.value == 0) states_.set_stopped(server, cause);
+  } else if (server.health.up()) {
+    if (result == CheckResult::kConditional) {
+      states_.set_stopping(server, cause);
+    } else {
+      states_.set_running(server, cause);
+    }
+  }
+}
+
+void CheckRunner::log_result(const ServerState& server, bool passed, bool conditional) {
+  const CheckState& check = server.check;
+  const BackendState& backend = runtime_.backends[server.backend];
+  std::string text =
+      fmt::format("Health check for {}server {}/{} {}{}, reason: {}", server.config->backup ? "backup " : "",
+                  backend.config->name, server.config->name, conditional ? "conditionally " : "",
+                  passed ? "succeeded" : "failed", description(check.status));
+  if (has_code(check.status)) text += ", code: 0";
+  if (!check.info.empty()) text += fmt::format(", info: \"{}\"", quotes_escaped(check.info));
+  const HealthProgress at = progress(server.health);
+  text += fmt::format(", check duration: {}ms, status: {}/{} {}.", check.duration_ms, at.done, at.of,
+                      server.health.up() ? (server.draining() ? "DRAIN" : "UP") : "DOWN");
+  runtime_.log(LogLevel::kProxyNotice, backend.proxy, true, std::move(text));
+}
+
+void CheckRunner::schedule(ServerState& server) {
+  Duration pause = check_interval(server.health, !server.running, server.config->check);
+  const int percent = runtime_.config.global.spread_checks_percent;
+  if (percent > 0) {
+    const auto span = static_cast<uint64_t>(pause.count() * percent / 100);
+    pause += Duration(static_cast<int64_t>(runtime_.random.below(2 * span + 1)) - static_cast<int64_t>(span));
+  }
+  server.check.next = runtime_.now.mono + pause;
+  arm(server);
+}
+
+void CheckRunner::pause(ServerState& server) {
+  if (!server.check.running) return;
+  drop_connection(server);
+  server.check.running = false;
+  server.check.evaluator.reset();
+  server.check.deadline = kNever;
+  schedule(server);
+}
+
+void CheckRunner::set_enabled(ServerState& server, bool enabled) {
+  server.check.enabled = enabled;
+  if (!enabled) pause(server);
+}
+
+void CheckRunner::stop() {
+  for (BackendState& backend : runtime_.backends) {
+    for (ServerState& server : backend.servers) {
+      drop_connection(server);
+      server.check.running = false;
+      server.check.evaluator.reset();
+      server.check.next = server.check.deadline = kNever;
+    }
+  }
+}
+
+}  // namespace holdfast::proxy

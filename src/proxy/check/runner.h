@@ -1,0 +1,51 @@
+// CheckRunner: schedules health checks, gives each run its connection, and turns results into server transitions.
+// Source: HAProxy configuration manual 5.2 `check inter fastinter downinter`, `timeout check`, `spread-checks`.
+// Invariant: a server has at most one check connection, and exactly while its check is running.
+#pragma once
+
+#include <string_view>
+
+#include "base/machine.h"
+#include "proxy/runtime.h"
+#include "proxy/server_state.h"
+
+namespace holdfast::proxy {
+
+class CheckRunner {
+ public:
+  CheckRunner(Runtime& runtime, ServerStates& states) : runtime_(runtime), states_(states) {}
+
+  /// Spreads the first checks over the shortest interval.
+  void start();
+  void connected(ConnSlot slot);
+  void receive(ConnSlot slot, std::string_view bytes);
+  void eof(ConnSlot slot);
+  void closed(ConnSlot slot, Closed why);
+  void timer(uint32_t backend, uint32_t server);
+  OutQueue& output(ConnSlot slot);
+
+  /// `enable|disable health`, and maintenance: a running check is given up without a result.
+  void set_enabled(ServerState& server, bool enabled);
+  void pause(ServerState& server);
+  /// Stops all checks for good (soft stop).
+  void stop();
+
+ private:
+  void begin(ServerState& server);
+  void perform(ServerState& server, CheckStep step);
+  void open(ServerState& server, const CheckRule& rule);
+  void drop_connection(ServerState& server);
+  void finish(ServerState& server, const CheckOutcome& outcome);
+  void apply(ServerState& server, CheckStatus status, const std::string& info);
+  void log_result(const ServerState& server, bool passed, bool conditional);
+  void schedule(ServerState& server);
+  void arm(ServerState& server);
+
+  Runtime& runtime_;
+  ServerStates& states_;
+};
+
+/// The system's words for why a connection ended.
+std::string error_text(const Closed& why);
+
+}  // namespace holdfast::proxy

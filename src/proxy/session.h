@@ -1,0 +1,134 @@
+// Sessions: the life of every proxied connection, from accept to its one end.
+//
+// accept -> frontend -> backend -> (queue) -> connect with retries and redispatch -> bytes both ways -> end(reason).
+// A session pairs two connections; bytes are appended once to the other side's output queue; reading pauses while that
+// queue is long. Ends happen in end() only, with one reason, which decides the termination code and the log line.
+// Invariants: `client` is set while the session exists; a server is counted (`sessions`, `counters.current`) exactly
+// while `server_held`; output queues are bounded by bufsize plus one received chunk.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/machine.h"
+#include "proxy/runtime.h"
+#include "proxy/server_state.h"
+
+namespace holdfast::proxy {
+
+enum class SessionState : uint8_t { kFree, kHeld, kQueued, kConnecting, kTurnaround, kEstablished };
+
+enum class EndReason : uint8_t {
+  kClean,
+  kClientAbort,
+  kServerAbort,
+  kClientIdle,
+  kServerIdle,
+  kConnectFailed,
+  kConnectTimeout,
+  kQueueTimeout,
+  kQueueFull,
+  kNoServer,
+  kFrontendFull,
+  kMarkedDown,
+  kMarkedUp,
+  kKilled,
+};
+
+struct SessionSide {
+  ConnId conn;
+  OutQueue out;         // bytes for this side
+  Mono last{};          // its last activity
+  bool ended = false;   // it finished sending
+  bool paused = false;  // we do not read it
+};
+
+struct Session {
+  uint32_t generation = 0;
+  SessionState state = SessionState::kFree;
+  bool server_held = false;
+  bool redispatched = false;
+  bool request_pending = false;  // at its end: the client had sent what the server never got
+  uint32_t frontend = kNoIndex;
+  uint32_t backend = kNoIndex;
+  uint32_t server = kNoIndex;
+  uint32_t queued_on = kNoIndex;  // server whose queue holds it, while kQueued
+  uint32_t listener = 0;
+  int retries_left = 0;
+  int retries = 0;
+  int queue_position = 0;         // in the backend's queue when it entered, 0 = never waited
+  int server_queue_position = 0;  // in a server's queue
+  SessionSide client;
+  SessionSide peer;        // the server
+  Mono deadline = kNever;  // of the state, where it has one
+  Mono queued_until = kNever;
+  Mono accepted{};
+  Mono assigned = kNever;  // a server was chosen
+  Mono connected = kNever;
+  Wall accepted_wall{};
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
+  Address source;
+  Address destination;
+};
+
+class ServerStates;
+
+class Sessions final : public SessionControl {
+ public:
+  explicit Sessions(Runtime& runtime) : runtime_(runtime) {}
+  /// Failed and successful connections are reported here (`observe layer4`).
+  void set_states(ServerStates* states) { states_ = states; }
+
+  ConnId accept(uint32_t listener, const Accepted& from);
+  void connected(ConnSlot slot);
+  void receive(ConnSlot slot, std::string_view bytes);
+  void eof(ConnSlot slot);
+  void closed(ConnSlot slot, Closed why);
+  void drained(ConnSlot slot);
+  void timer(uint32_t index, uint32_t generation);
+  OutQueue& output(ConnSlot slot);
+
+  void shutdown_server(uint32_t backend, uint32_t server, bool marked_up) override;
+  int64_t requeue_server(uint32_t backend, uint32_t server) override;
+  int64_t serve_queue(uint32_t backend) override;
+  bool kill(uint32_t index, uint32_t generation);
+  /// Lets held sessions in after a limit was raised.
+  void admit_held(uint32_t frontend);
+
+  size_t count() const { return live_; }
+  const std::deque<Session>& all() const { return sessions_; }
+  void check_invariants() const;
+
+ private:
+  uint32_t allocate();
+  void admit(uint32_t index);
+  uint32_t choose_backend(const Session& session) const;
+  void assign(uint32_t index, uint32_t avoid);
+  void enqueue(uint32_t index, uint32_t server);
+  void dequeue(Session& session, uint32_t index);
+  void connect(uint32_t index, uint32_t server);
+  void connect_failed(uint32_t index, bool timed_out);
+  void release_server(Session& session);
+  void end(uint32_t index, EndReason reason);
+  void account_end(Session& session, EndReason reason);
+  void close_sides(Session& session, EndReason reason);
+  void finish_if_done(uint32_t index);
+  void arm(uint32_t index);
+  Mono deadline_of(const Session& session) const;
+  Duration idle_limit(const Session& session, bool client_side) const;
+  void log(const Session& session, EndReason reason, bool early);
+  void log_accepted(const Session& session);
+  void observe(ServerState& server, bool success);
+
+  Runtime& runtime_;
+  ServerStates* states_ = nullptr;
+  std::deque<Session> sessions_;  // stable places, reused
+  std::vector<uint32_t> free_;
+  size_t live_ = 0;
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace holdfast::proxy
