@@ -18,9 +18,7 @@ using family::Session;
 constexpr size_t kShownArgument = 128;  // bytes of one argument, and of all, in the unknown-command error
 
 /// COMPAT: a NUL ends what is shown of an argument.
-std::string_view shown(std::string_view text, size_t limit) {
-  return text.substr(0, std::min(text.find('\0'), limit));
-}
+std::string_view shown(std::string_view text, size_t limit) { return text.substr(0, std::min(text.find('\0'), limit)); }
 
 std::string unknown_command(std::span<const std::string_view> argv) {
   std::string args;
@@ -182,8 +180,9 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
     count_error(state, context.reply.last_error());
   }
   state.saving.changes_since_save += context.dirty;
-  // The stream from our primary is passed on byte for byte, never encoded anew.
-  if (!host.propagating || context.session.role == family::Role::kPrimary) return;
+  // The stream from our primary is passed on byte for byte, never encoded anew; and nothing that a client does on a
+  // replica (a PUBLISH by a Sentinel, a write with replica-read-only off) may enter the primary's history.
+  if (!host.propagating || state.replication.is_replica || context.session.role == family::Role::kPrimary) return;
   if (context.effects_replaced()) {
     for (const auto& effect : context.effects()) host.propagator.add(db, effect);
   } else if (context.dirty > 0) {
