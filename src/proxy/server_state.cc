@@ -56,10 +56,10 @@ void ServerStates::stamp(ServerState& server, bool was_up) {
 void ServerStates::went_down(ServerState& server, std::string text, LogLevel level) {
   const uint32_t proxy = runtime_.backends[server.backend].proxy;
   ++server.counters.down_transitions;
-  if (server.config->on_marked_down_shutdown) sessions_.shutdown_server(server.backend, server.index, false);
   const int64_t requeued = sessions_.requeue_server(server.backend, server.index);
   runtime_.log(level, proxy, true, text + down_tail(server, requeued));
   update_backend(server.backend);
+  if (server.config->on_marked_down_shutdown) sessions_.shutdown_server(server.backend, server.index, false);
   follow(server, false);
 }
 

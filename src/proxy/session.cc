@@ -103,6 +103,7 @@ void Sessions::admit_held(uint32_t frontend_index) {
 void Sessions::admit(uint32_t index) {
   Session& session = sessions_[index];
   FrontendState& frontend = runtime_.frontends[session.frontend];
+  session.state = SessionState::kConnecting;
   frontend.counters.enter(runtime_.now.mono);
   runtime_.process.enter(runtime_.now.mono);
   ++runtime_.connections_total;
@@ -187,7 +188,7 @@ void Sessions::connect(uint32_t index, uint32_t server_index) {
   Session& session = sessions_[index];
   BackendState& backend = runtime_.backends[session.backend];
   ServerState& server = backend.servers[server_index];
-  HF_ASSERT(!session.server_held && !session.peer.conn);
+  HF_ASSERT(session.state != SessionState::kFree && !session.server_held && !session.peer.conn);
   session.server = server_index;
   session.server_held = true;
   session.state = SessionState::kConnecting;
