@@ -63,7 +63,7 @@ void Commands::execute(CommandContext& context, const Args& args) {
   HF_ASSERT(index != command::kNoSpec);
   if (command::has_subcommands(index) && args.size() > 1) {
     const command::SpecIndex sub = command::find_subcommand(index, args[1]);
-    if (sub == command::kNoSpec) {
+    if (sub == command::kNoSpec || !command::spec_at(sub).is(command::kSentinelToo | command::kOnlySentinel)) {
       return context.reply.error(
           fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, 128), to_upper(args[0])));
     }

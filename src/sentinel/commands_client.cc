@@ -1,6 +1,9 @@
 // CLIENT, COMMAND and ACL: introspection of connections and of the command table.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 #include "command/catalogue.h"
 #include "sentinel/commands.h"
@@ -20,6 +23,60 @@ bool is_list_safe(std::string_view text) {
 int64_t seconds(Duration d) { return std::chrono::duration_cast<std::chrono::seconds>(d).count(); }
 
 bool offered(const command::Spec& spec) { return spec.is(command::kSentinelToo | command::kOnlySentinel); }
+
+std::vector<const command::Spec*> offered_rows() {
+  std::vector<const command::Spec*> rows;
+  for (const command::Spec* spec : command::all_specs()) {
+    if (offered(*spec)) rows.push_back(spec);
+  }
+  return rows;
+}
+
+/// `client` or `client|list`; nullptr: not offered.
+const command::Spec* row_by_name(const std::vector<const command::Spec*>& rows, std::string_view name) {
+  for (const command::Spec* spec : rows) {
+    if (equal_ignoring_case(command::full_name(*spec), name)) return spec;
+  }
+  return nullptr;
+}
+
+/// The rows COMMAND DOCS was asked about; unknown names are passed over.
+std::vector<const command::Spec*> chosen_rows(const std::vector<const command::Spec*>& rows,
+                                              const std::vector<std::string_view>& args) {
+  std::vector<const command::Spec*> chosen;
+  for (size_t i = 2; i < args.size(); ++i) {
+    if (const command::Spec* spec = row_by_name(rows, args[i])) chosen.push_back(spec);
+  }
+  if (args.size() > 2) return chosen;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(chosen),
+               [](const command::Spec* spec) { return spec->parent.empty(); });
+  return chosen;
+}
+
+std::string_view group_word(command::Group group) {
+  switch (group) {
+    case command::Group::kConnection:
+      return "connection";
+    case command::Group::kPubsub:
+      return "pubsub";
+    case command::Group::kSentinel:
+      return "sentinel";
+    default:
+      return "server";  // the rest of what a Sentinel offers
+  }
+}
+
+void command_docs(command::Reply& reply, const std::vector<const command::Spec*>& rows) {
+  reply.map(rows.size());
+  for (const command::Spec* spec : rows) {
+    reply.bulk(command::full_name(*spec));
+    reply.map(2);
+    reply.bulk("since");
+    reply.bulk(spec->since);
+    reply.bulk("group");
+    reply.bulk(group_word(spec->group));
+  }
+}
 
 void command_entry(command::Reply& reply, const command::Spec& spec) {
   reply.array(10);
@@ -163,34 +220,35 @@ void Commands::client_kill(CommandContext& context, const Args& args) {
 }
 
 void Commands::command(CommandContext& context, const Args& args) {
-  std::vector<const command::Spec*> rows;
-  for (const command::Spec* spec : command::all_specs()) {
-    if (offered(*spec) && spec->parent.empty()) rows.push_back(spec);
-  }
+  const std::vector<const command::Spec*> rows = offered_rows();
+  const auto top = static_cast<size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const command::Spec* spec) { return spec->parent.empty(); }));
   command::Reply& reply = context.reply;
   const std::string sub = args.size() > 1 ? to_lower(args[1]) : "";
-  if (sub == "count") return reply.integer(static_cast<int64_t>(rows.size()));
-  if (sub == "docs") return reply.map(0);
+  if (sub == "count") return reply.integer(static_cast<int64_t>(top));
   if (sub == "list") {
     reply.array(rows.size());
-    for (const command::Spec* spec : rows) reply.bulk(spec->name);
+    for (const command::Spec* spec : rows) reply.bulk(command::full_name(*spec));
     return;
   }
+  if (sub == "docs") return command_docs(reply, chosen_rows(rows, args));
   if (sub == "info" && args.size() > 2) {
     reply.array(args.size() - 2);
     for (size_t i = 2; i < args.size(); ++i) {
-      const command::SpecIndex index = command::find_command(args[i]);
-      if (index == command::kNoSpec || !offered(command::spec_at(index))) {
+      const command::Spec* spec = row_by_name(rows, args[i]);
+      if (spec == nullptr) {
         reply.null_array();
       } else {
-        command_entry(reply, command::spec_at(index));
+        command_entry(reply, *spec);
       }
     }
     return;
   }
   if (sub.empty() || sub == "info") {
-    reply.array(rows.size());
-    for (const command::Spec* spec : rows) command_entry(reply, *spec);
+    reply.array(top);
+    for (const command::Spec* spec : rows) {
+      if (spec->parent.empty()) command_entry(reply, *spec);
+    }
     return;
   }
   reply.error(fmt::format("ERR unknown subcommand '{}'. Try COMMAND HELP.", args[1].substr(0, 128)));

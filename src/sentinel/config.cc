@@ -92,7 +92,9 @@ std::string_view apply_parallel_syncs(Core&, Primary& primary, const Words& word
 }
 
 bool executable(const Core& core, const std::string& path) {
-  return core.options.is_executable == nullptr || core.options.is_executable(path);
+  if (core.options.is_executable == nullptr) return true;
+  const std::string& base = core.options.script_directory;
+  return core.options.is_executable(base.empty() || path.starts_with('/') ? path : base + "/" + path);
 }
 
 std::string_view apply_notification_script(Core& core, Primary& primary, const Words& words) {
@@ -404,6 +406,7 @@ std::vector<conf::Diagnostic> check_config(const conf::ParsedConf& conf,
                                            bool (*is_executable)(const std::string& path)) {
   Options options;
   options.is_executable = is_executable;
+  options.script_directory = process_settings(conf).dir;
   Core core(std::move(options));
   return apply_config(core, conf);
 }

@@ -36,7 +36,7 @@ struct NodeAddress {
 };
 
 /// What a request on a command link was, so that its reply finds its reader.
-enum class Request : uint8_t { kDiscard, kPing, kInfo, kHello, kAsk };
+enum class Request : uint8_t { kDiscard, kPing, kInfo, kHello, kAsk, kSubscribe };
 struct PendingReply {
   Request request = Request::kDiscard;
   InstanceId instance = InstanceId::kNone;  // kNone: the instance is gone, ignore the reply

@@ -58,8 +58,7 @@ void Links::maintain(Instance& instance, Agenda& agenda) {
     if (link.wants_pubsub && !link.pubsub.conn) {
       connect(instance, link, link.pubsub, Use::kPubsub);
       greet(instance, link.pubsub, "pubsub");
-      queue(instance, link.pubsub, Request::kDiscard, {"SUBSCRIBE", kHelloChannel});
-      link.pubsub.pending.clear();  // what comes back is a stream of messages, not replies to requests
+      queue(instance, link.pubsub, Request::kSubscribe, {"SUBSCRIBE", kHelloChannel});
       link.pubsub_activity = agenda.now();
     }
   }
@@ -207,7 +206,7 @@ std::optional<Links::Incoming> Links::next(ConnId conn) {
     return std::nullopt;
   }
   core_.touch_link(link);
-  if (channel == &link.pubsub) return Incoming{true, link.owners.front(), Request::kDiscard, std::move(*reply)};
+  if (channel == &link.pubsub) return next_of_pubsub(link, std::move(*reply));
   if (channel->pending.empty()) {  // a reply to nothing
     close_commands(link);
     return std::nullopt;
@@ -215,6 +214,19 @@ std::optional<Links::Incoming> Links::next(ConnId conn) {
   const PendingReply pending = channel->pending.front();
   channel->pending.pop_front();
   return Incoming{false, pending.instance, pending.request, std::move(*reply)};
+}
+
+/// First the replies to the greeting and to SUBSCRIBE, then a stream of messages.
+std::optional<Links::Incoming> Links::next_of_pubsub(Link& link, codec::Reply reply) {
+  if (!link.pubsub.pending.empty()) {
+    const Request request = link.pubsub.pending.front().request;
+    link.pubsub.pending.pop_front();
+    if (request == Request::kSubscribe && reply.is_error()) {  // no password, no permission: of no use
+      close_pubsub(link);
+      return std::nullopt;
+    }
+  }
+  return Incoming{true, link.owners.front(), Request::kDiscard, std::move(reply)};
 }
 
 }  // namespace holdfast::sentinel

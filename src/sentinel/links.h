@@ -49,6 +49,7 @@ class Links {
   std::optional<Incoming> next(ConnId conn);
 
  private:
+  std::optional<Incoming> next_of_pubsub(Link& link, codec::Reply reply);
   Link* link_of(ConnId conn);
   Channel* channel_of(ConnId conn);
   bool address_ready(Instance& instance, Link& link);

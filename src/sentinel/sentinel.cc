@@ -202,6 +202,7 @@ void Sentinel::Parts::answered(const Links::Incoming& incoming) {
   if (incoming.pubsub) return discovery.message(*instance, incoming.reply);
   switch (incoming.request) {
     case Request::kDiscard:
+    case Request::kSubscribe:
       return;
     case Request::kPing:
       return monitor.ping_answered(*instance, incoming.reply);

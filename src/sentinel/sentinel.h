@@ -38,10 +38,11 @@ struct Options {
   Duration utc_offset{};                // local time, for the one log line that names a time of day
   bool (*is_executable)(const std::string& path) = nullptr;  // null: every script counts as executable
   CpuUsage (*cpu_usage)() = nullptr;                         // null: zeros
+  std::string script_directory;  // what relative script paths start from; empty: the working directory
 };
 
 /// Everything wrong with the configuration, in the original's words; empty = the Sentinel can start.
-/// Includes the errors the parser found. Print with conf::fatal_config_error.
+/// Includes the errors the parser found. Print with conf::fatal_config_error. To be called before `dir` takes effect.
 std::vector<conf::Diagnostic> check_config(const conf::ParsedConf& conf,
                                            bool (*is_executable)(const std::string& path) = nullptr);
 
