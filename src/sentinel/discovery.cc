@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sentinel/switchover.h"
 
 namespace holdfast::sentinel {
@@ -33,7 +35,9 @@ void Discovery::hello(std::string_view text) {
   primary->touched = true;
   Instance* sentinel = find(*primary, *parsed, address);
   if (sentinel == nullptr) sentinel = meet(*primary, *parsed, address);
-  if (parsed->current_epoch > core_.settings.current_epoch) core_.adopt_epoch(parsed->current_epoch, *primary);
+  // A configuration cannot be newer than the epoch it was voted in, whatever the message says.
+  const uint64_t epoch = std::max(parsed->current_epoch, parsed->config_epoch);
+  if (epoch > core_.settings.current_epoch) core_.adopt_epoch(epoch, *primary);
   if (sentinel == nullptr) return;
   sentinel->hello_received = core_.now.mono;
   if (parsed->config_epoch > primary->config_epoch) adopt_configuration(*primary, *sentinel, *parsed);
