@@ -93,7 +93,9 @@ class Host {
     if (connects.empty()) return {};
     const action::Connect connect = connects.front();
     connects.erase(connects.begin());
-    if (!to.empty()) EXPECT_EQ(to_string(connect.to), to);
+    if (!to.empty()) {
+      EXPECT_EQ(to_string(connect.to), to);
+    }
     return connect.conn;
   }
   bool is_closed(ConnId conn) const {
@@ -312,6 +314,8 @@ TEST(Proxy, RuntimeApiAnswersInTheOriginalsWords) {
   EXPECT_EQ(host.cli("set server l/s1 weight 50%", 1), "\n");
   EXPECT_EQ(host.cli("get weight l/s1", 1), "0 (initial 1)\n\n");
   EXPECT_EQ(host.cli("shutdown session 0x1234", 1), "No such session (use 'show sess').\n\n");
+  EXPECT_EQ(host.cli("show backend\nget weight l/s2", 1), "# name\nl\n\n1 (initial 1)\n\n");
+  EXPECT_THAT(host.cli("", 1), HasSubstr("Unknown command. Please enter one of the following commands only:\n"));
   EXPECT_THAT(host.cli("nonsense", 1),
               HasSubstr("Unknown command. Please enter one of the following commands only:\n"));
 }

@@ -147,9 +147,8 @@ void Cli::run_line(uint32_t index, std::string_view line) {
   CliConnection& connection = connections_[index];
   bool close = false;
   if (trim(line).empty()) {
-    // COMPAT: an empty line only asks an interactive connection for its prompt.
-    if (connection.prompt) return say(connection, "\n> ");
-    return finish(index);
+    // COMPAT: an empty line is an unknown command.
+    say(connection, cli_help({}, connection.level, false) + "\n");
   }
   const bool was_interactive = connection.prompt;
   size_t begin = 0;
@@ -161,6 +160,8 @@ void Cli::run_line(uint32_t index, std::string_view line) {
     begin = end + 1;
   }
   if (connection.prompt && !close) return say(connection, was_interactive ? "> " : "\n> ");
+  // COMPAT: further lines that came with this one are still answered; then the connection ends.
+  if (!close && connection.input.find('\n') != std::string::npos) return;
   finish(index);
 }
 

@@ -212,7 +212,7 @@ void run_frontend_switch(CliContext& c) {
   const bool on = c.word(0) == "enable";
   const bool stopped = c.runtime.frontends[frontend].stopped;
   if (stopped == !on) {
-    c.out = on ? "Frontend is already enabled.\n" : "All sockets are already disabled.\n";
+    c.out = on ? "All sockets are already enabled.\n" : "All sockets are already disabled.\n";
     return;
   }
   c.host.set_frontend_listening(frontend, on);
