@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,9 +75,12 @@ class Machine {
   virtual OutQueue& output(ConnId conn) = 0;
   /// The next action, in order. False = none left.
   bool poll_action(Action& out) {
-    if (actions_.empty()) return false;
-    out = std::move(actions_.front());
-    actions_.pop_front();
+    if (next_action_ == actions_.size()) {
+      actions_.clear();  // keeps its capacity: a turn with one Flush allocates nothing
+      next_action_ = 0;
+      return false;
+    }
+    out = std::move(actions_[next_action_++]);
     return true;
   }
   virtual bool half_open() const { return false; }
@@ -90,7 +92,8 @@ class Machine {
   }
 
  private:
-  std::deque<Action> actions_;
+  std::vector<Action> actions_;
+  size_t next_action_ = 0;  // actions before it were taken
 };
 
 }  // namespace holdfast

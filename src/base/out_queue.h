@@ -26,6 +26,7 @@ class OutQueue {
   bool empty() const { return size_ == 0; }
 
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     if (bytes.size() <= room()) [[likely]] {
       std::memcpy(tail_, bytes.data(), bytes.size());
       tail_ += bytes.size();

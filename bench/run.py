@@ -1,0 +1,321 @@
+#!/usr/bin/python3
+"""Measures ours against Debian's originals in one run; see bench/README.md."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/black_box"))
+os.environ.setdefault("HOLDFAST", str(ROOT / "build/release/holdfast"))
+import processes  # noqa: E402
+from processes import Client, Error, World, free_port, wait_for, wait_synced  # noqa: E402
+
+LOAD = ROOT / "build/release/bench/load"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def version(program, *words):
+    out = subprocess.run([program, *words], capture_output=True, text=True).stdout
+    match = re.search(r"(?:v=|version )([0-9.]+)", out)
+    return match.group(1) if match else "?"
+
+
+def record(figure):
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    dirty = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True,
+                           text=True).stdout.strip()
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    row = {"commit": commit + ("+" if dirty else ""), "date": time.strftime("%Y-%m-%d"),
+           "machine": f"{os.cpu_count()} cores {cpu} Linux {platform.release().split('-')[0]}",
+           "peers": {"redis": version("redis-server", "--version"), "haproxy": version("haproxy", "-v")}, **figure}
+    with open(ROOT / "bench/results.ndjson", "a") as out:
+        out.write(json.dumps(row) + "\n")
+    print(json.dumps(figure), flush=True)
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def pin(pid, core):
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), {core})
+
+
+def load(port, operations, connections=50, pipeline=1, keys=1000000, value=64, fill=False):
+    words = [LOAD, "--port", port, "--operations", operations, "--connections", connections, "--pipeline", pipeline, "--keys",
+             keys, "--value", value] + (["--fill"] if fill else [])
+    done = subprocess.run(["taskset", "-c", "1", *map(str, words)], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def summary(values):
+    return {"median": round(statistics.median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
+
+
+def compare_cpu(name, targets, options):
+    """`targets`: {"ours": (pid, port), "original": ...}: CPU microseconds per operation, interleaved."""
+    for pipeline in options.pipelines:
+        operations = {1: 150000, 16: 1000000, 64: 2000000}.get(pipeline, 500000) // options.scale
+        per_op = {kind: [] for kind in targets}
+        rate = {kind: [] for kind in targets}
+        for _ in range(options.rounds):
+            for kind, (pid, port) in targets.items():
+                before = cpu_seconds(pid)
+                result = load(port, operations, pipeline=pipeline)
+                per_op[kind].append((cpu_seconds(pid) - before) / operations * 1e6)
+                rate[kind].append(operations / result["seconds"])
+        ratios = [a / b for a, b in zip(per_op["ours"], per_op["original"])]
+        record({"figure": name, "workload": f"50 connections, pipeline {pipeline}, 4 GET : 1 SET, 64 B, 1 M keys",
+                "unit": "CPU us/op", "rounds": options.rounds, "ours": summary(per_op["ours"]),
+                "original": summary(per_op["original"]), "ratio": summary(ratios),
+                "ops_per_s": {kind: round(statistics.median(values)) for kind, values in rate.items()}})
+
+
+def bench_server(options):
+    with World() as world:
+        servers = {"ours": world.server("ours", *options.extra), "original": world.server("original")}
+        for server in servers.values():
+            pin(server.pid, 0)
+            load(server.port, 1000000, pipeline=64, fill=True)
+        compare_cpu("server CPU per operation", {kind: (s.pid, s.port) for kind, s in servers.items()}, options)
+
+
+def tcp_config(listen, target):
+    return f"""global
+  nbthread 1
+  maxconn 5000
+defaults
+  mode tcp
+  timeout connect 3s
+  timeout client 60s
+  timeout server 60s
+frontend fe
+  bind 127.0.0.1:{listen}
+  default_backend be
+backend be
+  server s1 127.0.0.1:{target} check inter 1s
+"""
+
+
+def bench_proxy(options):
+    with World() as world:
+        backend = world.server("original")
+        pin(backend.pid, 1)
+        load(backend.port, 1000000, pipeline=64, fill=True)
+        targets = {}
+        for kind in ("ours", "original"):
+            port = free_port()
+            proxy = world.proxy(kind, tcp_config(port, backend.port), port)
+            pin(proxy.pid, 0)
+            targets[kind] = (proxy.pid, port)
+        compare_cpu("proxy CPU per operation", targets, options)
+
+
+def private_kb(pid):
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(value) for value in re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", text, re.M))
+
+
+def bench_idle(options):
+    figures = {}
+    with World() as world:
+        backend = world.server("original", "--maxclients", "9000")
+        for kind in ("ours", "original"):
+            port = free_port()
+            proxy = world.proxy(kind, tcp_config(port, backend.port), port)
+            clients = []
+            def grow(count):
+                while len(clients) < count:
+                    client = Client(port)
+                    client.call("PING")
+                    clients.append(client)
+                return private_kb(proxy.pid)
+            low = grow(500)
+            high = grow(2000)
+            figures[kind] = round((high - low) * 1024 / 1500)
+            for client in clients:
+                client.close()
+    record({"figure": "memory per idle proxied connection", "unit": "B private", "workload": "500 to 2000 connections, one PING each",
+            **figures, "ratio": round(figures["ours"] / max(figures["original"], 1), 3)})
+
+
+def resident(server):
+    return int(server.info("memory")["used_memory_rss"])
+
+
+def bench_memory(options):
+    count = 1000000 // options.scale
+    def strings(key, value):
+        def fill(send):
+            for i in range(count):
+                send("SET", b"%0*d" % (key, i), b"v" * value)
+        return fill
+    def expiring(send):
+        for i in range(count):
+            send("SET", b"%010d" % i, b"v" * 16, "PXAT", 4102444800000)
+    def one(command, member):
+        def fill(send):
+            for i in range(count):
+                send(command, "big", *member(i))
+        return fill
+    def small_hashes(send):
+        for i in range(count // 10):
+            send("HSET", b"h%08d" % i, *[word for f in range(10) for word in (b"f%d" % f, b"v%d" % f)])
+    shapes = {
+        "10-byte key, 16-byte value": strings(10, 16),
+        "16-byte key, 16-byte value": strings(16, 16),
+        "10-byte key, 16-byte value, TTL": expiring,
+        "set of 14-byte members": one("SADD", lambda i: (b"member%08d" % i,)),
+        "hash of 13-byte fields and values": one("HSET", lambda i: (b"field%08d" % i, b"value%08d" % i)),
+        "hashes of 10 small fields, per field": small_hashes,
+    }
+    if options.sorted_sets:
+        shapes["sorted set of 14-byte members"] = one("ZADD", lambda i: (i, b"member%08d" % i))
+    for name, fill in shapes.items():
+        row = {"used": {}, "rss": {}}
+        for kind in ("ours", "original"):
+            with World() as world:
+                server = world.server(kind)
+                used, rss = int(server.info("memory")["used_memory"]), resident(server)
+                pump(server, fill)
+                row["used"][kind] = round((int(server.info("memory")["used_memory"]) - used) / count, 1)
+                row["rss"][kind] = round((resident(server) - rss) / count, 1)
+        record({"figure": "memory per key or member", "workload": f"{name}, {count}", "unit": "B", **row,
+                "ratio": round(row["used"]["ours"] / row["used"]["original"], 3)})
+
+
+def pump(server, fill):
+    client = server.client(timeout=60)
+    buffer, waiting = bytearray(), 0
+    def flush():
+        nonlocal waiting
+        client.send_raw(bytes(buffer))
+        buffer.clear()
+        for _ in range(waiting):
+            reply = client.read()
+            if isinstance(reply, Error):
+                raise RuntimeError(reply)
+        waiting = 0
+    def send(*words):
+        nonlocal waiting
+        buffer.extend(b"*%d\r\n" % len(words))
+        for word in words:
+            word = word if isinstance(word, bytes) else str(word).encode()
+            buffer.extend(b"$%d\r\n%s\r\n" % (len(word), word))
+        waiting += 1
+        if waiting == 500:
+            flush()
+    fill(send)
+    flush()
+    client.close()
+
+
+class Writer(threading.Thread):
+    """One connection that sets a new key every 2 ms and reconnects at once when it breaks."""
+
+    def __init__(self, port, number, stop):
+        super().__init__(daemon=True)
+        self.port, self.number, self.stop = port, number, stop
+        self.acknowledged, self.errors, self.times = [], 0, []
+
+    def run(self):
+        client, count = None, 0
+        while not self.stop.is_set():
+            key = f"w{self.number}:{count}"
+            try:
+                client = client or Client(self.port, timeout=2)
+                reply = client.call("SET", key, "x")
+                if reply != "OK":
+                    self.errors += 1
+                    client.close()
+                    client = None
+                else:
+                    self.times.append(time.monotonic())
+                    self.acknowledged.append(key)
+                    count += 1
+            except (OSError, EOFError, AssertionError):
+                self.errors += 1
+                client = None
+            time.sleep(0.002)
+
+
+def bench_failover(options):
+    """The article's files (its own three seconds of patience), kill -9 of the primary under the writer."""
+    for kind in ("ours", "original"):
+        gaps, errors, lost = [], [], []
+        for _ in range(options.failovers):
+            gap, error, missing = one_failover(kind)
+            gaps.append(gap)
+            errors.append(error)
+            lost.append(missing)
+        record({"figure": "failover, the article's files, kill -9", "set": kind, "unit": "s", "rounds": options.failovers,
+                "gap": summary(gaps), "errors": summary(errors), "lost": {"total": sum(lost)}})
+
+
+def one_failover(kind):
+    with World() as world:
+        primary = world.server(kind)
+        replica = world.replica(kind, primary)
+        wait_synced(primary, replica)
+        world.sentinel(kind, primary, 1, down_after=3000, failover_timeout=6000, name="master01")
+        port = free_port()
+        examples = ROOT / "packaging/examples/article/haproxy.cfg"
+        config = examples.read_text().replace("*:6378", f"127.0.0.1:{port}").replace("localhost:6379", f"127.0.0.1:{primary.port}")
+        config = config.replace("localhost:6380", f"127.0.0.1:{replica.port}")
+        world.proxy(kind, config, port)
+        def leads():
+            out = []
+            for _ in range(6):
+                with Client(port) as client:
+                    out.append(client.info("server").get("tcp_port") == str(primary.port))
+            return all(out)
+        wait_for("the proxy to lead to the primary", leads)
+        stop = threading.Event()
+        writers = [Writer(port, i, stop) for i in range(8)]
+        for writer in writers:
+            writer.start()
+        time.sleep(1)
+        died = time.monotonic()
+        primary.kill()
+        wait_for("writes to resume", lambda: all(w.times and w.times[-1] > died + 0.5 for w in writers), 60)
+        time.sleep(1)
+        stop.set()
+        for writer in writers:
+            writer.join()
+        times = sorted(t for w in writers for t in w.times)
+        gap = max(b - a for a, b in zip(times, times[1:]))
+        with replica.client() as client:
+            missing = sum(client.call("EXISTS", key) != 1 for w in writers for key in w.acknowledged)
+        return gap, sum(w.errors for w in writers), missing
+
+
+def main():
+    benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pipelines", type=lambda text: [int(p) for p in text.split(",")], default=[1, 16, 64])
+    parser.add_argument("--scale", type=int, default=1, help="divide the amount of work by this")
+    parser.add_argument("--failovers", type=int, default=5)
+    parser.add_argument("--sorted-sets", action="store_true")
+    parser.add_argument("--extra", type=str.split, default=[], help="options for our data server")
+    options = parser.parse_args()
+    for name in options.names or benches:
+        benches[name](options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
