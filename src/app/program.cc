@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "app/proxy_host.h"
 #include "app/redis_start.h"
 #include "app/sentinel_host.h"
 #include "app/server_host.h"
@@ -47,6 +48,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"server", "server", run_server},
     {"sentinel", "sentinel", run_sentinel},
+    {"proxy", "haproxy", run_proxy},
     {"up", "", up},
     {"down", "", down},
     {"status", "", status},

@@ -314,7 +314,7 @@ void incrbyfloat_command(Context& c) {
     return c.reply.error("ERR increment would produce NaN or Infinity");
   }
   const std::string text = command::format_long_double(value);
-  c.db().set_string_keep_expiry(key, text);
+  c.db().set_text_keep_expiry(key, text);
   c.modified(key.bytes);
   c.notify(kNotifyString, "incrbyfloat", key.bytes);
   ++c.dirty;

@@ -162,7 +162,9 @@ std::string parse_bind(Settings& settings, Values values) {
 }
 std::string print_bind(const Settings& settings) { return fmt::format("{}", fmt::join(settings.bind, " ")); }
 
-std::string parse_replicaof(Settings& settings, Values values) {
+std::string parse_replicaof(Settings& settings, Values given) {
+  std::vector<std::string> values(given.begin(), given.end());
+  if (values.size() == 1) split_quoted(given[0], values);  // `--replicaof "host port"`
   if (values.size() != 2) return std::string(kWrongCount);
   if (equal_ignoring_case(values[0], "no") && equal_ignoring_case(values[1], "one")) {
     settings.replicaof_host.clear();

@@ -123,8 +123,6 @@ void Saving::finish_load(int status, Now now) {
   }
   const persist::LoadedInfo& info = loader->info();
   adopt(*loader);
-  engine_.log(LogLevel::kNotice, fmt::format("Done loading RDB, keys loaded: {}, keys expired: {}.",
-                                             loader->keys_loaded(), loader->keys_expired()));
   engine_.log(LogLevel::kNotice, fmt::format("DB loaded from disk: {:.3f} seconds",
                                              static_cast<double>((now.mono - load_started_).count()) / 1e6));
   if (info.repl_id.size() == 40 && info.repl_offset) {
