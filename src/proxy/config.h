@@ -136,6 +136,7 @@ struct ProxyConfig {
   std::string default_backend;
   bool tcplog = false;
   std::string log_format;
+  Source log_format_source;
   bool logasap = false;
   bool dontlognull = false;
   bool dontlog_normal = false;

@@ -8,6 +8,7 @@
 #include "conf/haproxy_value.h"
 #include "proxy/config_parser.h"
 #include "proxy/keyword/keyword.h"
+#include "proxy/log_line.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -152,6 +153,10 @@ void number_proxies(Config& config) {
 }
 
 void check_logs(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  if (const std::string error = check_log_format(proxy.log_format); proxy.is_frontend() && !error.empty()) {
+    diagnostics.alert(fmt::format("config : Parsing [{}:{}]: {}.", proxy.log_format_source.file,
+                                  proxy.log_format_source.line, error));
+  }
   if (!proxy.is_frontend() || !proxy.logs.empty() || (!proxy.tcplog && proxy.log_format.empty())) return;
   diagnostics.warn(fmt::format("config : log format ignored for {} '{}' since it has no log address.", kind_word(proxy),
                                proxy.name));

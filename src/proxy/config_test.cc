@@ -115,6 +115,15 @@ TEST(Config, AnInheritedCheckIsReplacedNotExtended) {
   EXPECT_EQ(outcome.config.proxies.at(1).check_program.rules.size(), 3u);  // connect, send a, expect b
 }
 
+TEST(Config, UnknownLogVariablesAreRefused) {
+  const std::string head = "listen l\n bind :1\n log 127.0.0.1 local0\n timeout client 1\n log-format ";
+  EXPECT_THAT(
+      said(parse(head + "%foo\n")),
+      HasSubstr("config : Parsing [t.cfg:5]: failed to parse log-format : no such format variable 'foo'. If you "
+                "wanted to emit the '%' character verbatim, you need to use '%%'."));
+  EXPECT_EQ(parse(head + "%ci:%cp\\ [%t]\\ %{+Q}b\\ 100%%\n").exit_code, 0);
+}
+
 TEST(Config, ExtensionsHideBehindAnUnknownFeature) {
   EXPECT_EQ(parse(".if feature(REDIS_AWARE)\nnonsense here\n.endif\nlisten l\n bind :1\n timeout client 1\n").exit_code,
             0);

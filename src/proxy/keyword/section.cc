@@ -96,15 +96,6 @@ void parse_retries(KeywordContext& c) {
     c.proxy->retries = static_cast<int>(std::clamp<int64_t>(conf::leading_integer(c.word(1)), 0, 1'000'000));
   }
 }
-void parse_rate_limit(KeywordContext& c) {
-  if (c.word(1) != "sessions") return c.alert("'rate-limit' only supports 'sessions' (got '{}')", c.word(1));
-  const auto value = conf::whole_integer(c.word(2));
-  if (c.word(2).empty()) return c.alert("'rate-limit sessions' expects an integer value (in sessions/second)");
-  if (!value || *value < 0) return c.alert("'rate-limit sessions' : invalid value '{}'", c.word(2));
-  if (c.ignored_without_frontend("rate-limit sessions")) return;
-  c.proxy->rate_limit_sessions = *value;
-}
-
 /// `random(3)`: the number in parentheses, or an error text.
 bool random_draws(KeywordContext& c, std::string_view text) {
   if (text.empty()) return true;
@@ -200,6 +191,7 @@ void parse_log_format(KeywordContext& c) {
   if (c.has(2)) return c.alert("{} expects only one argument, don't forget to escape spaces!", c.word(0));
   if (c.word(0) == "log-format") {
     c.proxy->log_format = std::string(c.word(1));
+    c.proxy->log_format_source = c.source();
     c.proxy->tcplog = false;
   }
 }
@@ -237,7 +229,7 @@ constexpr KeywordRow kRows[] = {
     {"fullconn", kInProxies, parse_fullconn, "load at which servers take their maxconn"},
     {"backlog", kInProxies, parse_backlog, "connections the kernel may hold before they are accepted"},
     {"retries", kInProxies, parse_retries, "attempts to connect after a failure"},
-    {"rate-limit", kInProxies, parse_rate_limit, "sessions per second of a frontend"},
+    {"rate-limit", kInProxies, parse_unsupported, "not yet"},
     {"balance", kInProxies, parse_balance, "how a server is chosen; random when absent"},
     {"hash-type", kInProxies, parse_hash_type, "map-based or consistent"},
     {"id", kInProxies, parse_id, "number of the proxy in statistics"},
