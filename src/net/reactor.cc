@@ -12,6 +12,7 @@
 
 namespace holdfast::net {
 namespace {
+constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kAcceptRest = 100ms;  // after EMFILE and its like
 constexpr Duration kDiscardMax = 1s;     // how long a closed connection's late input is read away
 }  // namespace
@@ -228,6 +229,21 @@ void Reactor::report_accepted(Listener& listener, int fd) {
     return;
   }
   client_.on_accepted(listener.id, fd);
+}
+
+int Reactor::accept_all(Listener& listener, int flags) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    const int fd = accept4(listener.fd, nullptr, nullptr, flags);
+    if (fd >= 0) {
+      report_accepted(listener, fd);
+      if (listener.fd < 0) return 0;
+      continue;
+    }
+    if (errno == EAGAIN) return 0;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return errno;
+    // ECONNABORTED and its like concern one peer only
+  }
+  return 0;
 }
 
 void Reactor::report_accept_failed(Listener& listener, int error) {

@@ -153,6 +153,8 @@ class Reactor {
   virtual bool has_ready() const { return false; }
 
   // What a backend reports.
+  /// Takes waiting connections, a bounded number; 0, or the errno that calls for a rest. `flags` are accept4's.
+  int accept_all(Listener& listener, int flags);
   void report_accepted(Listener& listener, int fd);
   void report_accept_failed(Listener& listener, int error);
   void report_connected(Slot& slot);

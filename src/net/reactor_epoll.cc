@@ -21,7 +21,6 @@ namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;  // then the others get their share
-constexpr int kAcceptsPerTurn = 64;
 constexpr size_t kEventsPerTurn = 256;
 constexpr size_t kViews = 64;
 constexpr uint32_t kWatchFlag = 0x80000000u;
@@ -57,7 +56,6 @@ class EpollReactor final : public Reactor {
   static uint64_t tag_of(const Slot& slot) { return (static_cast<uint64_t>(slot.generation) << 32) | slot.index; }
   void mark_ready(Slot& slot);
   void dispatch(const epoll_event& event);
-  void accept_all(Listener& listener);
   void socket_event(Slot& slot, uint32_t events);
   void read(Slot& slot);
 
@@ -135,26 +133,11 @@ void EpollReactor::dispatch(const epoll_event& event) {
   } else if ((index & kWatchFlag) != 0) {
     client_.on_watched(static_cast<int>(index & ~kWatchFlag));
   } else if (listeners_[index].fd >= 0) {
-    accept_all(listeners_[index]);
-  }
-}
-
-void EpollReactor::accept_all(Listener& listener) {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-      report_accepted(listener, fd);
-      if (listener.fd < 0) return;
-      continue;
-    }
-    if (errno == EAGAIN) return;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      const int error = errno;
+    Listener& listener = listeners_[index];
+    if (const int error = accept_all(listener, SOCK_NONBLOCK | SOCK_CLOEXEC); error != 0) {
       control(EPOLL_CTL_DEL, listener.fd, 0, 0);
       report_accept_failed(listener, error);
-      return;
     }
-    // ECONNABORTED and its like concern one peer only
   }
 }
 

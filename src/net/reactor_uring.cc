@@ -1,10 +1,11 @@
 // The io_uring backend: one system call per turn submits every send and collects every completion.
 //
-// Multishot accept and multishot receive into a ring of provided buffers; sends point into the output queues, which
+// Multishot receive into a ring of provided buffers; sends point into the output queues, which
 // stay alive until their completion. Needs Linux 6.1 (DEFER_TASKRUN); older kernels get epoll. A socket is closed only
 // when no operation on it is outstanding (Slot::in_flight).
 #include <liburing.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -76,7 +77,8 @@ class UringReactor final : public Reactor {
   void received(Slot& slot, int result, unsigned flags);
   void sent(Slot& slot, int result);
   void connect_done(Slot& slot, int result);
-  void accept_done(Listener& listener, int result, unsigned flags);
+  void arm_listeners_poll();
+  void accept_ready();
   void operation_over(Slot& slot);
 
   io_uring ring_{};
@@ -85,6 +87,8 @@ class UringReactor final : public Reactor {
   char* memory_ = nullptr;
   std::vector<std::unique_ptr<Side>> sides_;
   std::deque<Watch> watches_;
+  int listeners_poll_ = -1;  // an epoll set
+  bool listeners_poll_armed_ = false;
   std::vector<std::pair<uint32_t, uint32_t>> resumed_;  // slot index, generation
 };
 
@@ -94,6 +98,8 @@ int UringReactor::open() {
   params.cq_entries = kCompletions;
   if (const int error = io_uring_queue_init_params(kEntries, &ring_, &params); error < 0) return -error;
   ring_open_ = true;
+  listeners_poll_ = epoll_create1(EPOLL_CLOEXEC);
+  if (listeners_poll_ < 0) return errno;
   io_uring_register_ring_fd(&ring_);  // only saves time; the plain descriptor works too
 
   const size_t ring_bytes = kBuffers * sizeof(io_uring_buf);
@@ -114,6 +120,7 @@ int UringReactor::open() {
 
 UringReactor::~UringReactor() {
   if (ring_open_) io_uring_queue_exit(&ring_);
+  if (listeners_poll_ >= 0) ::close(listeners_poll_);
   if (buffers_ != nullptr) munmap(buffers_, kBuffers * (sizeof(io_uring_buf) + static_cast<size_t>(kBufferSize)));
 }
 
@@ -164,35 +171,43 @@ void UringReactor::unwatch(int fd) {
   }
 }
 
+// Listeners are watched by an epoll set that the ring polls. The ring holds a reference to what it works on until its
+// asynchronous end: were that a listener, its port would stay taken for a moment after the process was killed, and an
+// immediate restart would fail.
 void UringReactor::arm_listener(Listener& listener) {
-  set_nonblocking(listener.fd, false);  // io_uring answers EAGAIN for a non-blocking socket instead of waiting
-  listener.armed = true;
-  io_uring_prep_multishot_accept(next_sqe(tag(Op::kAccept, listener.index)), listener.fd, nullptr, nullptr,
-                                 SOCK_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = listener.index;
+  listener.armed = epoll_ctl(listeners_poll_, EPOLL_CTL_ADD, listener.fd, &event) == 0;
+  arm_listeners_poll();
+}
+
+void UringReactor::arm_listeners_poll() {
+  if (listeners_poll_armed_) return;
+  listeners_poll_armed_ = true;
+  io_uring_prep_poll_add(next_sqe(tag(Op::kAccept, 0)), listeners_poll_, POLLIN);
 }
 
 void UringReactor::disarm_listener(Listener& listener) {
   listener.closing = true;
-  ::shutdown(listener.fd, SHUT_RD);  // refuses new connections at once; the accept ends with an error
-  if (!listener.armed) {
-    ::close(std::exchange(listener.fd, -1));
-    return;
-  }
-  io_uring_prep_cancel64(next_sqe(0), tag(Op::kAccept, listener.index), 0);
+  listener.armed = false;
+  ::close(std::exchange(listener.fd, -1));  // leaves the epoll set by itself
 }
 
-void UringReactor::accept_done(Listener& listener, int result, unsigned flags) {
-  const bool more = (flags & IORING_CQE_F_MORE) != 0;
-  if (result >= 0) report_accepted(listener, result);
-  if (more) return;
-  listener.armed = false;
-  if (listener.closing) {
-    ::close(std::exchange(listener.fd, -1));
-  } else if (result >= 0) {
-    arm_listener(listener);
-  } else {
-    report_accept_failed(listener, -result);
+void UringReactor::accept_ready() {
+  listeners_poll_armed_ = false;
+  std::array<epoll_event, 16> events;
+  const int count = epoll_wait(listeners_poll_, events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    Listener& listener = listeners_[events[static_cast<size_t>(i)].data.u32];
+    if (listener.fd < 0) continue;
+    // Blocking descriptors: io_uring answers EAGAIN for others instead of waiting.
+    if (const int error = accept_all(listener, SOCK_CLOEXEC); error != 0) {
+      epoll_ctl(listeners_poll_, EPOLL_CTL_DEL, listener.fd, nullptr);
+      report_accept_failed(listener, error);
+    }
   }
+  arm_listeners_poll();
 }
 
 // ---- connections ------------------------------------------------------------------------------------------------
@@ -328,7 +343,7 @@ void UringReactor::dispatch(uint64_t user_data, int result, unsigned flags) {
     case Op::kConnect:
       return connect_done(slots_[index], result);
     case Op::kAccept:
-      return accept_done(listeners_[index], result, flags);
+      return accept_ready();
     case Op::kWatch: {
       watches_[index].armed = false;
       const int fd = watches_[index].fd;
