@@ -41,6 +41,9 @@ void quit_command(Context& c) {
 void select_command(Context& c) {
   const auto db = parse_int64(c.argv[1]);
   if (!db) return c.reply.error(command::kNotAnInteger);
+  if (*db < INT32_MIN || *db > INT32_MAX) {
+    return c.reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (*db < 0 || *db >= c.state.settings.databases) return c.reply.error("ERR DB index is out of range");
   c.session.db = static_cast<int>(*db);
   c.reply.ok();

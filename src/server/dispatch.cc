@@ -61,8 +61,10 @@ void count_error(family::State& state, const std::string& text) {
 HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
   for (const auto bindings :
        {family::connection_bindings(), family::keys_bindings(), family::string_bindings(), family::list_bindings(),
-        family::set_bindings(), family::hash_bindings(), family::pubsub_bindings(), family::transaction_bindings(),
-        family::admin_bindings(), family::introspection_bindings(), family::replication_bindings()}) {
+        family::set_bindings(), family::sorted_set_bindings(), family::sorted_set_algebra_bindings(),
+        family::sorted_set_pop_bindings(), family::sorted_set_range_bindings(), family::hash_bindings(),
+        family::pubsub_bindings(), family::transaction_bindings(), family::admin_bindings(),
+        family::introspection_bindings(), family::replication_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
       SpecIndex index = command::find_command(binding.name.substr(0, bar));

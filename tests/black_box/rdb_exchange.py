@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Dump files between this server and the original: each loads what the other saved, value for value.
 
-Usage: rdb_exchange.py --ours "build/dev/holdfast server" [--original redis-server] [--port 21010]
+Usage: rdb_exchange.py [--ours "BINARY server"] [--original redis-server]
 
 Every pass writes random values of all types the server under test knows, saves, starts the other server over the same
 file and compares everything. The original writes in several configurations, so that each of its encodings is read.
@@ -18,6 +18,8 @@ import time
 
 import redis
 
+from processes import HOLDFAST, free_port
+
 LOAD_WAIT_SECONDS = 30
 WRITER_CONFIGS = [
     [],
@@ -30,13 +32,10 @@ WRITER_CONFIGS = [
 
 
 class Server:
-    """One server process over one directory, each on a port of its own; waits until it answers and has loaded."""
+    """One server process over one directory, each on a free port; waits until it answers and has loaded."""
 
-    started = 0
-
-    def __init__(self, command, directory, first_port, options=()):
-        self.port = port = first_port + Server.started
-        Server.started += 1
+    def __init__(self, command, directory, options=()):
+        self.port = port = free_port()
         arguments = shlex.split(command) + [
             "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "", "--logfile",
             os.path.join(directory, "log"), "--enable-debug-command", "yes", *options]
@@ -140,9 +139,9 @@ def compare(what, expected, found):
     return False
 
 
-def exchange_file(writer, reader, port, options, rng, types, check):
+def exchange_file(writer, reader, options, rng, types, check):
     with tempfile.TemporaryDirectory() as directory:
-        with Server(writer, directory, port, options) as server:
+        with Server(writer, directory, options) as server:
             fill(server, rng, types)
             expected = content(server)
             server.client().save()
@@ -153,16 +152,16 @@ def exchange_file(writer, reader, port, options, rng, types, check):
             if result.returncode != 0:
                 print("FAILED: redis-check-rdb:", result.stdout[-400:])
                 good = False
-        with Server(reader, directory, port) as server:
+        with Server(reader, directory) as server:
             good &= compare(f"{writer} {' '.join(options)} -> {reader}", expected, content(server))
             server.client().execute_command("DEBUG", "RELOAD")
             good &= compare(f"{reader} reloaded", expected, content(server))
         return good
 
 
-def exchange_payloads(writer, reader, port, rng, types):
+def exchange_payloads(writer, reader, rng, types):
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        with Server(writer, one, port) as source, Server(reader, two, port) as target:
+        with Server(writer, one) as source, Server(reader, two) as target:
             if not (knows(source.client(), "DUMP") and knows(target.client(), "RESTORE")):
                 print(f"skipped: DUMP of {writer} to RESTORE of {reader}: not there yet")
                 return True
@@ -176,20 +175,19 @@ def exchange_payloads(writer, reader, port, rng, types):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ours", required=True)
+    parser.add_argument("--ours", default=f"{HOLDFAST} server")
     parser.add_argument("--original", default="redis-server")
-    parser.add_argument("--port", type=int, default=21010)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as directory, Server(options.ours, directory, options.port) as server:
+    with tempfile.TemporaryDirectory() as directory, Server(options.ours, directory) as server:
         types = ["string", "list", "set", "hash"] + (["zset"] if knows(server.client(), "ZADD") else [])
     good = True
     for config in WRITER_CONFIGS:
-        good &= exchange_file(options.original, options.ours, options.port, config, rng, types, False)
-    good &= exchange_file(options.ours, options.original, options.port, [], rng, types, True)
-    good &= exchange_payloads(options.original, options.ours, options.port, rng, types)
-    good &= exchange_payloads(options.ours, options.original, options.port, rng, types)
+        good &= exchange_file(options.original, options.ours, config, rng, types, False)
+    good &= exchange_file(options.ours, options.original, [], rng, types, True)
+    good &= exchange_payloads(options.original, options.ours, rng, types)
+    good &= exchange_payloads(options.ours, options.original, rng, types)
     return 0 if good else 1
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A full synchronization while the primary is written to: afterwards both hold the same, key for key.
 
-Usage: sync_under_writes.py --ours "build/dev/holdfast server" [--original redis-server] [--port 21060] [--seed 1]
+Usage: sync_under_writes.py [--ours "BINARY server"] [--original redis-server] [--seed 1]
 
 Three pairs: ours feeding the original, the original feeding ours, ours feeding ours. The writer touches keys of every
 type, old and new, from before the replica connects until after its link is up, so that the image of the cut and the
@@ -17,6 +17,7 @@ import time
 
 import redis
 
+from processes import HOLDFAST
 from rdb_exchange import Server, compare, content, fill
 
 BASE_KEYS = 25_000
@@ -38,7 +39,7 @@ class Writer(threading.Thread):
     def one(self, pipe):
         rng = self.rng
         name = b"base%d" % rng.randrange(TOUCHED_KEYS)
-        kind = rng.randrange(8)
+        kind = rng.randrange(9)
         if kind == 0:
             pipe.delete(name)
         elif kind == 1:
@@ -53,6 +54,8 @@ class Writer(threading.Thread):
             pipe.incr(b"count%d" % rng.randrange(100))
         elif kind == 6:
             pipe.sadd(b"set%d" % rng.randrange(20), rng.randrange(3000))
+        elif kind == 7:
+            pipe.zincrby(b"zset%d" % rng.randrange(20), 1, b"member%d" % rng.randrange(500))
         else:
             pipe.set(name, b"w" * rng.randrange(500))
 
@@ -78,19 +81,19 @@ def wait_for(what, condition):
         time.sleep(0.02)
 
 
-def synchronize(primary_command, replica_command, port, seed):
+def synchronize(primary_command, replica_command, seed):
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two, \
-            Server(primary_command, one, port) as primary:
+            Server(primary_command, one) as primary:
         pipe = primary.client().pipeline(transaction=False)
         for number in range(BASE_KEYS):
             pipe.set(b"base%d" % number, b"v" * rng.randrange(60))
         pipe.execute()
-        fill(primary, rng, ["string", "list", "set", "hash"], 300)
+        fill(primary, rng, ["string", "list", "set", "hash", "zset"], 300)
         writer = Writer(primary, seed + 1)
         writer.start()
         try:
-            with Server(replica_command, two, port, ["--replicaof", "127.0.0.1", str(primary.port)]) as replica:
+            with Server(replica_command, two, ["--replicaof", "127.0.0.1", str(primary.port)]) as replica:
                 def link():
                     return replica.client().info("replication")
                 wait_for("link", lambda: link().get("master_link_status") == "up")
@@ -109,15 +112,14 @@ def synchronize(primary_command, replica_command, port, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ours", required=True)
+    parser.add_argument("--ours", default=f"{HOLDFAST} server")
     parser.add_argument("--original", default="redis-server")
-    parser.add_argument("--port", type=int, default=21060)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     good = True
     for primary, replica in [(options.ours, options.original), (options.original, options.ours),
                              (options.ours, options.ours)]:
-        good &= synchronize(primary, replica, options.port, options.seed)
+        good &= synchronize(primary, replica, options.seed)
     return 0 if good else 1
 
 

@@ -92,6 +92,7 @@ SortedSet* SortedSet::clone() const {
 size_t SortedSet::size() const { return big_ ? big_->tree.size() : packed_size(); }
 
 void SortedSet::insert_packed(std::string_view member, double score) {
+  if (score == 0) score = 0;  // COMPAT: a small sorted set forgets the sign of -0, a large one keeps it
   auto at = packed_.begin();
   while (at != packed_.end()) {
     const auto score_at = packed_.next(at);
