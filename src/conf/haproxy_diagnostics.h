@@ -13,7 +13,7 @@ namespace holdfast::conf {
 
 enum class Severity : uint8_t { kNotice, kDiag, kWarning, kAlert };
 
-struct Diagnostic {
+struct HaproxyDiagnostic {
   Severity severity = Severity::kAlert;
   std::string text;
 };
@@ -24,12 +24,12 @@ class Diagnostics {
   void alert(std::string text) { add(Severity::kAlert, std::move(text)); }
   void warn(std::string text) { add(Severity::kWarning, std::move(text)); }
 
-  const std::vector<Diagnostic>& items() const { return items_; }
+  const std::vector<HaproxyDiagnostic>& items() const { return items_; }
   int alerts() const { return alerts_; }
   int warnings() const { return warnings_; }
 
  private:
-  std::vector<Diagnostic> items_;
+  std::vector<HaproxyDiagnostic> items_;
   int alerts_ = 0;
   int warnings_ = 0;
 };

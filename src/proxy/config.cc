@@ -100,7 +100,7 @@ StartupReport startup_report(const ParseOutcome& outcome, bool check_only, bool 
     report.standard_error +=
         conf::diagnostic_line(conf::Severity::kNotice, fmt::format("path to executable is {}", executable), pid);
   }
-  for (const conf::Diagnostic& item : items) {
+  for (const conf::HaproxyDiagnostic& item : items) {
     if (quiet && item.severity != conf::Severity::kAlert) continue;
     report.standard_error += conf::diagnostic_line(item.severity, item.text, pid);
   }
