@@ -111,6 +111,7 @@ int serve(RedisProcess& process, server::EngineOptions options, const HostOption
     log.say(LogLevel::kWarning, fmt::format("No event loop: {}", std::strerror(host.error())));
     return 1;
   }
+  machine.set_io_backend((*host)->backend_name());
   machine.set_usage(process_usage());
   (*host)->start();
   if (!(*host)->exit_code()) process.announce_ready();

@@ -33,7 +33,6 @@ struct EngineOptions {
   int pid = 0;
   std::string executable;
   std::string os;  // INFO's os: `Linux 6.1.0 x86_64`
-  std::string io_backend = "epoll";
 };
 
 /// What the process costs, told by the host from time to time; zero in simulations.
@@ -68,6 +67,8 @@ class Engine final : public Machine, public family::Services {
   OutQueue& output(ConnId conn) override { return clients_.at(conn).output; }
 
   /// The host's figures for INFO; asked for by the host before it hands over bytes, at most ten times a second.
+  void set_io_backend(std::string_view name) { io_backend_ = name; }
+  const std::string& io_backend() const { return io_backend_; }
   void set_usage(const ProcessUsage& usage) { usage_ = usage; }
   const family::State& state() const { return state_; }
   const EngineOptions& options() const { return options_; }
@@ -141,6 +142,7 @@ class Engine final : public Machine, public family::Services {
   EngineOptions options_;
   family::State state_;
   ProcessUsage usage_;
+  std::string io_backend_ = "none";
   ClientTable clients_;
   Dispatcher dispatcher_;
   Propagator propagator_;

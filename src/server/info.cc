@@ -36,7 +36,7 @@ std::string server_section(const Input& in) {
   return field("redis_version", kRedisVersion) + field("redis_git_sha1", "00000000") + field("redis_git_dirty", 0) +
          field("redis_build_id", "0") + field("redis_mode", "standalone") + field("os", in.engine.options().os) +
          field("arch_bits", 64) + field("monotonic_clock", "POSIX clock_gettime") +
-         field("multiplexing_api", in.engine.options().io_backend) + field("atomicvar_api", "c11-builtin") +
+         field("multiplexing_api", in.engine.io_backend()) + field("atomicvar_api", "c11-builtin") +
          field("gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)) +
          field("process_id", in.engine.options().pid) + field("process_supervised", in.state.settings.supervised) +
          field("run_id", in.state.run_id) + field("tcp_port", in.state.settings.port) +
