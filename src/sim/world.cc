@@ -23,10 +23,11 @@ Node& State::node(const std::string& name) {
   return *at->second;
 }
 
-void State::input(Node& node, uint64_t incarnation, std::function<void(Machine&, Now)> what) {
+void State::input(Node& node, uint64_t incarnation, MachineTask what) {
   if (node.incarnation != incarnation || node.machine == nullptr) return;
   if (node.paused) {
-    node.held.push_back([this, &node, incarnation, what = std::move(what)] { input(node, incarnation, what); });
+    node.held.emplace_back(
+        [this, &node, incarnation, what = std::move(what)]() mutable { input(node, incarnation, std::move(what)); });
     return;
   }
   what(*node.machine, clock());
@@ -164,8 +165,8 @@ void State::carry_out(Node& node, Action& action) {
     after(stall->duration, [this, name = node.name, incarnation = node.incarnation] {
       if (nodes.at(name)->incarnation != incarnation) return;
       nodes.at(name)->paused = false;
-      std::deque<std::function<void()>> held = std::move(nodes.at(name)->held);
-      for (const auto& what : held) what();
+      std::deque<Task> held = std::move(nodes.at(name)->held);
+      for (Task& what : held) what();
     });
   } else if (std::get_if<action::Crash>(&action) != nullptr) {
     drop_connections(node, Piece::Kind::kReset, false);
@@ -238,9 +239,9 @@ void World::pause(const std::string& name) {
 void World::resume(const std::string& name) {
   Node& node = state_->node(name);
   node.paused = false;
-  std::deque<std::function<void()>> held = std::move(node.held);
+  std::deque<Task> held = std::move(node.held);
   node.held.clear();
-  for (const auto& what : held) what();
+  for (Task& what : held) what();
 }
 
 void World::cut(const std::string& from, const std::string& to) { state_->cuts.insert({from, to}); }
@@ -270,7 +271,7 @@ bool World::step(Duration limit) {
   }
   HF_ASSERT(first->first.first >= state_->now);
   state_->now = first->first.first;
-  const std::function<void()> what = std::move(first->second);
+  Task what = std::move(first->second);
   state_->events.erase(first);
   what();
   return true;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -11,9 +10,12 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "sim/task.h"
 #include "sim/world.h"
 
 namespace holdfast::sim {
+
+using MachineTask = Call<Machine&, Now>;
 
 struct Node {
   std::string name;
@@ -24,7 +26,7 @@ struct Node {
   uint64_t incarnation = 0;
   bool paused = false;
   bool powered_off = false;
-  std::deque<std::function<void()>> held;  // inputs of a paused process
+  std::deque<Task> held;  // inputs of a paused process
   uint64_t tick_version = 0;
   std::map<ListenerId, Address> listeners;
   std::map<ConnId, std::pair<uint64_t, int>> conns;  // to pipe and end
@@ -74,7 +76,7 @@ struct World::State {
   Mono begin = Mono(Duration(1'000'000));
   Mono now = begin;
   Wall wall_begin = wall_from_ms(1'790'000'000'000);
-  std::map<std::pair<Mono, uint64_t>, std::function<void()>> events;
+  std::map<std::pair<Mono, uint64_t>, Task> events;
   uint64_t last_event = 0;
   std::map<std::string, std::string> hosts;  // name to ip
   std::map<std::string, std::string> names;  // to ip
@@ -85,15 +87,15 @@ struct World::State {
   uint16_t last_port = 30000;
 
   Now clock() const { return {now, wall_begin + (now - begin)}; }
-  void at(Mono when, std::function<void()> what) { events[{when, ++last_event}] = std::move(what); }
-  void after(Duration d, std::function<void()> what) { at(now + d, std::move(what)); }
+  void at(Mono when, Task what) { events.emplace(std::pair(when, ++last_event), std::move(what)); }
+  void after(Duration d, Task what) { at(now + d, std::move(what)); }
   Duration between(Duration min, Duration max);
   Duration delay(const std::string& from, const std::string& to);
   bool is_cut(const std::string& from, const std::string& to) const { return cuts.contains({from, to}); }
   Node& node(const std::string& name);
 
   // world.cc: processes
-  void input(Node& node, uint64_t incarnation, std::function<void(Machine&, Now)> what);
+  void input(Node& node, uint64_t incarnation, MachineTask what);
   void drain(Node& node);
   void schedule_tick(Node& node);
   void end_process(Node& node);
