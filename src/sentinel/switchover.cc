@@ -36,6 +36,23 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   core.close_orphans();
 }
 
+namespace {
+
+/// What other Sentinels said was about the old address: with the new one they start afresh. The original keeps these
+/// opinions for five more seconds, and one Sentinel's mistake about the new primary is then enough for another
+/// failover.
+void forget_opinions(Core& core, Primary& primary) {
+  for (const auto& [runid, sentinel] : primary.sentinels) {
+    sentinel->says_primary_down = false;
+    sentinel->asks_in_flight = 0;
+    for (PendingReply& pending : core.topology.link_of(*sentinel).commands.pending) {
+      if (pending.request == Request::kAsk && pending.instance == sentinel->id) pending.request = Request::kDiscard;
+    }
+  }
+}
+
+}  // namespace
+
 void change_address(Core& core, Links& links, Primary& primary, const NodeAddress& to) {
   std::vector<NodeAddress> replicas;
   for (const auto& [key, replica] : primary.replicas) {
@@ -43,6 +60,7 @@ void change_address(Core& core, Links& links, Primary& primary, const NodeAddres
   }
   if (!same_node(primary.address, to)) replicas.push_back(primary.address);
   reset_primary(core, links, primary, true);
+  forget_opinions(core, primary);
   primary.address = to;
   primary.s_down_since.reset();
   primary.o_down_since.reset();
