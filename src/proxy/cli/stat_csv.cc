@@ -150,8 +150,6 @@ void balanced(Row& row, Runtime& runtime, Counters& k) {
 
 void check_cells(Row& row, const ServerState& server) {
   const CheckState& check = server.check;
-  row.set("chkfail", server.counters.check_failures);
-  row.set("chkdown", server.counters.down_transitions);
   const std::string_view status = short_name(check.status);
   row.set("check_status", fmt::format("{}{}", check.running ? "* " : "", status));
   if (has_code(check.status)) row.set("check_code", 0);
@@ -172,11 +170,15 @@ void server_row(Runtime& runtime, BackendState& backend, ServerState& server, st
       {"srv_icur", "idle_conn_cur", "safe_conn_cur", "used_conn_cur", "need_conn_est"}));
   if (server.maxconn > 0) row.set("slim", server.maxconn);
   row.set("status", server_status(server));
-  row.set("weight", server.draining() ? 0 : server.weight);
+  row.set("weight", server.weight);  // COMPAT: a server told to drain keeps its weight here, its status tells
   row.set("uweight", server.weight);
   row.set("act", server.config->backup ? 0 : 1);
   row.set("bck", server.config->backup ? 1 : 0);
-  if (server.check.configured && !server.in_maintenance()) check_cells(row, server);
+  if (server.check.configured) {
+    row.set("chkfail", server.counters.check_failures);
+    row.set("chkdown", server.counters.down_transitions);
+    if (!server.in_maintenance()) check_cells(row, server);
+  }
   row.set("lastchg", seconds(runtime.now.mono - server.last_change));
   if (server.check.configured) {
     const Duration since = server.up() ? Duration{} : runtime.now.mono - server.last_change;
