@@ -5,6 +5,7 @@ Every wait is bounded and names what it waited for. Nothing is left running: use
 import contextlib
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOLDFAST = pathlib.Path(os.environ.get("HOLDFAST", ROOT / "build/release/holdfast"))
+HOLDFAST = pathlib.Path(os.environ.get("HOLDFAST", ROOT / "build/release/holdfast")).absolute()
 
 
 def wait_for(what, condition, seconds=20.0):
@@ -32,14 +33,20 @@ def wait_for(what, condition, seconds=20.0):
         time.sleep(0.01)
 
 
+def first_ephemeral_port():
+    try:
+        return int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 32768
+
+
 def free_port(count=1):
-    """The first of `count` consecutive ports that are free now."""
+    """The first of `count` consecutive ports that are free now.
+
+    They are below the range that outgoing connections take theirs from: else the port of a stopped server may be gone
+    before it starts again, even to a client that tries to reach that server and so connects to itself."""
     for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
-        if first + count > 60000:
-            continue
+        first = random.randrange(10000, first_ephemeral_port() - count)
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(first, first + count):
@@ -319,3 +326,116 @@ def value_of(client, key):
     else:
         value = None
     return kind, value, expires
+
+
+PROXY_CONFIG = """defaults
+  mode tcp
+  timeout connect 2s
+  timeout server 30s
+  timeout client 30s
+{extra}
+frontend ft_redis
+  bind 127.0.0.1:{port}
+  default_backend bk_redis
+
+backend bk_redis
+  option tcp-check
+  tcp-check connect
+  tcp-check send PING\\r\\n
+  tcp-check expect string +PONG
+  tcp-check send info\\ replication\\r\\n
+  tcp-check expect string role:master
+  tcp-check send QUIT\\r\\n
+  tcp-check expect string +OK
+{servers}"""
+
+
+def proxy_config(port, servers, extra=""):
+    """The article's file, its times shortened: `servers` are the data servers behind the one port."""
+    lines = "".join(f"  server s{s.port} 127.0.0.1:{s.port} check inter 200ms fall 2 rise 1\n" for s in servers)
+    return PROXY_CONFIG.format(port=port, servers=lines, extra=extra)
+
+
+class Picture:
+    """The article's picture in a world: a primary, a replica, Sentinels and a proxy, each ours or the original."""
+
+    def __init__(self, world, servers=("ours", "ours"), sentinels=("ours",), proxy="ours", quorum=None, extra=""):
+        self.world, self.name = world, "mymaster"
+        self.primary = world.server(servers[0])
+        self.replica = world.replica(servers[1], self.primary)
+        wait_synced(self.primary, self.replica)
+        quorum = quorum or len(sentinels) // 2 + 1
+        self.sentinels = [world.sentinel(kind, self.primary, quorum=quorum) for kind in sentinels]
+        self.wait_sentinels()
+        self.port = free_port()
+        self.proxy = world.proxy(proxy, proxy_config(self.port, [self.primary, self.replica], extra), self.port)
+        self.wait_led_to(self.primary)
+
+    def wait_sentinels(self):
+        for sentinel in self.sentinels:
+            wait_for(f"{sentinel.name} to know every other and the replica",
+                     lambda s=sentinel: sees(s, self.name, replicas=1, sentinels=len(self.sentinels) - 1))
+
+    def leads_to(self, server):
+        """True if connections through the proxy reach this server and no other (while two are up, it takes turns)."""
+        for _ in range(20):
+            with Client(self.port, timeout=2.0) as client:
+                if client.info("server").get("tcp_port") != str(server.port):
+                    return False
+        return True
+
+    def wait_led_to(self, server, seconds=20):
+        wait_for(f"the proxy to lead to {server.name} only", lambda: self.leads_to(server), seconds)
+
+    def crash_primary(self):
+        """Kills the primary once the replica has every acknowledged write. Returns the time of the kill (time.time()).
+
+        CLIENT PAUSE holds back the writes that arrive meanwhile: they are never acknowledged."""
+        if self.primary.call("CLIENT", "PAUSE", 60000, "WRITE") != "OK":
+            raise AssertionError("the primary does not pause writes")
+        wait_synced(self.primary, self.replica)
+        self.primary.kill()
+        return time.time()
+
+    def wait_failover(self, seconds=40):
+        """Waits until the replica is the primary for all Sentinels and behind the proxy; they change places here."""
+        wait_for(f"{self.replica.name} to be promoted",
+                 lambda: self.replica.info("replication")["role"] == "master", seconds)
+        for sentinel in self.sentinels:
+            wait_for(f"{sentinel.name} to switch to {self.replica.port}",
+                     lambda s=sentinel: address_of(s, self.name) == self.replica.port, seconds)
+        self.wait_led_to(self.replica)
+        self.primary, self.replica = self.replica, self.primary
+
+    def bring_back(self, seconds=40):
+        """Starts the killed server; the Sentinels make it a replica."""
+        self.replica.start()
+        self.replica.wait_ready()
+        wait_for(f"{self.replica.name} to be made a replica", lambda: link_up(self.replica) and
+                 self.replica.info("replication")["master_port"] == str(self.primary.port), seconds)
+        wait_synced(self.primary, self.replica)
+        self.wait_led_to(self.primary)
+
+
+def fields(flat):
+    """A flat name, value, name, value reply as a dict of strings."""
+    if not isinstance(flat, list):
+        raise AssertionError(f"not a list of fields: {flat!r}")
+    return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2])}
+
+
+def watched(sentinel, name="mymaster"):
+    """What a Sentinel says about a primary: SENTINEL MASTER as a dict."""
+    return fields(sentinel.call("SENTINEL", "MASTER", name))
+
+
+def sees(sentinel, name, replicas, sentinels):
+    seen = watched(sentinel, name)
+    found = (seen["num-slaves"], seen["num-other-sentinels"], seen["flags"])
+    return found == (str(replicas), str(sentinels), "master")
+
+
+def address_of(sentinel, name="mymaster"):
+    """The port of a primary as a Sentinel tells it to clients."""
+    reply = sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+    return int(reply[1]) if isinstance(reply, list) else None
