@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "family/access.h"
 #include "family/bindings.h"
+#include "persist/dump.h"
 
 namespace holdfast::family {
 namespace {
@@ -84,6 +86,16 @@ void debug_reload(Context& c) {
   error.empty() ? c.reply.ok() : c.reply.error(error);
 }
 
+/// One line about a value. COMPAT: clients read its fields by name; the address is of no use here and always 0.
+void debug_object(Context& c) {
+  const store::Entry* entry = c.db().find(c.key(c.argv[2]));
+  if (entry == nullptr) return c.reply.error("ERR no such key");
+  constexpr size_t kAroundValue = 11;  // type byte, version, checksum
+  c.reply.simple(fmt::format("Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+                             store::encoding_name(entry->encoding()), persist::dump(*entry).size() - kAroundValue,
+                             entry->access(), idle_seconds(c, *entry)));
+}
+
 void debug_command(Context& c) {
   const std::string allowed = c.state.settings.enable_debug_command;
   const bool local =
@@ -97,6 +109,7 @@ void debug_command(Context& c) {
   const std::string_view what = c.argv[1];
   if (equal_ignoring_case(what, "segfault")) return c.services.crash(11);
   if (equal_ignoring_case(what, "sleep") && c.argv.size() == 3) return debug_sleep(c);
+  if (equal_ignoring_case(what, "object") && c.argv.size() >= 3) return debug_object(c);
   if (equal_ignoring_case(what, "reload")) return debug_reload(c);
   if (equal_ignoring_case(what, "set-active-expire") && c.argv.size() == 3) {
     c.state.active_expire = c.argv[2] != "0";

@@ -9,7 +9,11 @@ namespace holdfast::family {
 
 std::span<const Binding> connection_bindings();
 std::span<const Binding> keys_bindings();
+std::span<const Binding> dump_bindings();
+std::span<const Binding> object_bindings();
+std::span<const Binding> sort_bindings();
 std::span<const Binding> string_bindings();
+std::span<const Binding> lcs_bindings();
 std::span<const Binding> list_bindings();
 std::span<const Binding> set_bindings();
 std::span<const Binding> sorted_set_bindings();
@@ -21,6 +25,7 @@ std::span<const Binding> pubsub_bindings();
 std::span<const Binding> transaction_bindings();
 std::span<const Binding> admin_bindings();
 std::span<const Binding> introspection_bindings();
+std::span<const Binding> command_bindings();
 std::span<const Binding> replication_bindings();
 
 }  // namespace holdfast::family

@@ -28,12 +28,12 @@ void del_command(Context& c) {
 
 void exists_command(Context& c) {
   int64_t found = 0;
-  for (const std::string_view name : c.argv.subspan(1)) found += lookup_read(c, c.key(name)) != nullptr ? 1 : 0;
+  for (const std::string_view name : c.argv.subspan(1)) found += lookup_read(c, c.key(name), Touch::kNo) != nullptr ? 1 : 0;
   c.reply.integer(found);
 }
 
 void type_command(Context& c) {
-  const Entry* entry = lookup_read(c, c.key(c.argv[1]));
+  const Entry* entry = lookup_read(c, c.key(c.argv[1]), Touch::kNo);
   c.reply.simple(entry == nullptr ? "none" : store::type_name(entry->type()));
 }
 
@@ -109,7 +109,7 @@ void pexpireat_command(Context& c) { expire_generic(c, ExpiryUnit::kMilliseconds
 
 /// -2: no key, -1: no expiry, else what is left of it or its time.
 void ttl_generic(Context& c, ExpiryUnit unit, ExpiryBase base) {
-  const Entry* entry = lookup_read(c, c.key(c.argv[1]));
+  const Entry* entry = lookup_read(c, c.key(c.argv[1]), Touch::kNo);
   if (entry == nullptr) return c.reply.integer(-2);
   if (!entry->has_expiry()) return c.reply.integer(-1);
   int64_t ms = entry->expires_at_ms();
@@ -347,23 +347,6 @@ void swapdb_command(Context& c) {
   c.reply.ok();
 }
 
-// OBJECT.
-
-/// COMPAT: OBJECT answers null for a missing key, where other commands have an error.
-const Entry* object_entry(Context& c) {
-  const Entry* entry = lookup_read(c, c.key(c.argv[2]));
-  if (entry == nullptr) c.reply.null();
-  return entry;
-}
-
-void object_encoding_command(Context& c) {
-  if (const Entry* entry = object_entry(c)) c.reply.bulk(store::encoding_name(entry->encoding()));
-}
-
-void object_refcount_command(Context& c) {
-  if (object_entry(c) != nullptr) c.reply.integer(1);
-}
-
 constexpr Binding kBindings[] = {
     {"copy", copy_command},
     {"dbsize", dbsize_command},
@@ -376,8 +359,6 @@ constexpr Binding kBindings[] = {
     {"flushdb", flushdb_command},
     {"keys", keys_command},
     {"move", move_command},
-    {"object|encoding", object_encoding_command},
-    {"object|refcount", object_refcount_command},
     {"persist", persist_command},
     {"pexpire", pexpire_command},
     {"pexpireat", pexpireat_command},

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "family/access.h"
+
 namespace holdfast::family {
 namespace {
 
@@ -25,7 +27,7 @@ bool wrong_type(Context& context, const Entry* entry, store::Type type, bool& wr
 
 }  // namespace
 
-const Entry* lookup_read(Context& context, const Key& key) {
+const Entry* lookup_read(Context& context, const Key& key, Touch touch) {
   const Entry* entry = context.db().find(key);
   if (entry == nullptr || gone(context, key, *entry)) {
     ++context.state.stats.keyspace_misses;
@@ -35,12 +37,15 @@ const Entry* lookup_read(Context& context, const Key& key) {
     return nullptr;
   }
   ++context.state.stats.keyspace_hits;
+  if (touch == Touch::kYes) note_access(context, *entry);
   return entry;
 }
 
 const Entry* lookup_write(Context& context, const Key& key) {
   const Entry* entry = context.db().find(key);
-  return entry == nullptr || gone(context, key, *entry) ? nullptr : entry;
+  if (entry == nullptr || gone(context, key, *entry)) return nullptr;
+  note_access(context, *entry);
+  return entry;
 }
 
 const Entry* lookup_read(Context& context, const Key& key, store::Type type, bool& wrong) {

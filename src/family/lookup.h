@@ -10,8 +10,9 @@
 
 namespace holdfast::family {
 
-/// For reading; counts a hit or a miss. Null if absent or expired.
-const store::Entry* lookup_read(Context& context, const store::Key& key);
+enum class Touch : uint8_t { kYes, kNo };
+/// For reading; counts a hit or a miss, and as an access unless told not to. Null if absent or expired.
+const store::Entry* lookup_read(Context& context, const store::Key& key, Touch touch = Touch::kYes);
 /// For a look before a write; expired keys are removed first. Null if absent.
 const store::Entry* lookup_write(Context& context, const store::Key& key);
 /// lookup_read for a key that must hold `type`: writes the WRONGTYPE error and sets `wrong`. Null: absent or wrong.

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "family/access.h"
 #include "server/gate.h"
 
 namespace holdfast::server {
@@ -59,12 +60,16 @@ void count_error(family::State& state, const std::string& text) {
 }  // namespace
 
 HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
-  for (const auto bindings :
-       {family::connection_bindings(), family::keys_bindings(), family::string_bindings(), family::list_bindings(),
-        family::set_bindings(), family::sorted_set_bindings(), family::sorted_set_algebra_bindings(),
-        family::sorted_set_pop_bindings(), family::sorted_set_range_bindings(), family::hash_bindings(),
-        family::pubsub_bindings(), family::transaction_bindings(), family::admin_bindings(),
-        family::introspection_bindings(), family::replication_bindings()}) {
+  for (const auto bindings : {family::connection_bindings(),     family::keys_bindings(),
+                              family::dump_bindings(),           family::object_bindings(),
+                              family::sort_bindings(),           family::lcs_bindings(),
+                              family::command_bindings(),        family::string_bindings(),
+                              family::list_bindings(),           family::set_bindings(),
+                              family::sorted_set_bindings(),     family::sorted_set_algebra_bindings(),
+                              family::sorted_set_pop_bindings(), family::sorted_set_range_bindings(),
+                              family::hash_bindings(),           family::pubsub_bindings(),
+                              family::transaction_bindings(),    family::admin_bindings(),
+                              family::introspection_bindings(),  family::replication_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
       SpecIndex index = command::find_command(binding.name.substr(0, bar));
@@ -176,6 +181,7 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
   family::CommandStats& stats = state.stats.commands_by_spec[index];
   ++stats.calls;
   const int db = context.session.db;
+  family::refresh_access_clock(state, context.now);
   table_.at(index)(context);
   if (context.reply.errors() > 0) {
     ++stats.failed;

@@ -35,6 +35,10 @@ struct Context {
   Heap heap;
   HashSeed seed;
   Limits limits;
+  /// Access bits of a key that is made now; the server sets them (family/access).
+  uint32_t fresh_access = 0;
+  /// A value that is overwritten keeps the key's access bits: frequencies outlive values, idle times do not.
+  bool overwriting_keeps_access = false;
   uint64_t snapshot_epoch = 0;  // of the newest snapshot; segments remember which one marked them
 };
 

@@ -77,6 +77,7 @@ Entry& Keyspace::create(const Key& key, Type type) {
   parts.type = type;
   parts.form = Form::kBody;
   parts.key = key.bytes;
+  parts.access = context_->fresh_access;
   parts.word = EntryFactory::new_body(*context_, type);
   return add(key, EntryFactory::build(*context_, parts));
 }
@@ -88,11 +89,12 @@ Entry& Keyspace::put_string(const Key& key, const EntryParts& value, bool keep_e
   void** const slot = table.slot(key);
   if (slot == nullptr) {
     parts.key = key.bytes;
+    parts.access = context_->fresh_access;
     return add(key, EntryFactory::build(*context_, parts));
   }
   auto* const old = static_cast<Entry*>(*slot);
   parts.key = old->key();
-  parts.access = old->access();
+  parts.access = keep_expiry || context_->overwriting_keeps_access ? old->access() : context_->fresh_access;
   if (keep_expiry) parts.expires_at_ms = old->expires_at_ms();
   EntryFactory::destroy_value(*context_, *old);
   return reshape(key, slot, parts);

@@ -18,7 +18,8 @@ FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "connection": 2}
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3,
+           "connection": 2}
 
 
 class Generator:
@@ -71,6 +72,8 @@ class Generator:
         lexend = lambda: r.choice(LEX_ENDS)
         weights = lambda count: self.options(["WEIGHTS", *[r.choice(["1", "2", "-0.5", "0", "inf", "x"])] * count],
                                              ["AGGREGATE", r.choice(["SUM", "MIN", "MAX", "AVG"])])
+        sortable = lambda: r.choice(["sortable1", "sortable2", "sortable3"])
+        pattern = lambda: r.choice(["k*", "f*", "k*->f1", "*->", "nosort", "#", "k1*->10"])
         table = {
             "string": [
                 lambda: ["SET", k(), v(), *self.options(["NX"], ["XX"], ["GET"], ["KEEPTTL"], ["EX", far], ["PX", far])],
@@ -163,6 +166,20 @@ class Generator:
                 lambda: ["ZLEXCOUNT", lex(), lexend(), lexend()], lambda: ["ZREM", lex(), member()],
                 lambda: ["ZREMRANGEBYLEX", lex(), lexend(), lexend()] if r.random() < 0.4 else ["ZCARD", lex()],
             ],
+            "generic": [
+                lambda: ["SORT", k(), *self.options(["ALPHA"], ["ALPHA"], ["DESC"], ["LIMIT", n, n], ["GET", "#"], ["GET", "k*"])],
+                lambda: ["SORT", sortable(), *self.options(["BY", pattern], ["DESC"], ["GET", pattern], ["LIMIT", n, n])],
+                lambda: ["SORT", "sortable1", "ALPHA", *self.options(["BY", pattern], ["GET", pattern]), "STORE", k()],
+                lambda: ["SORT_RO", sortable(), "BY", "nosort", *self.options(["DESC"], ["LIMIT", n, n], ["STORE", k])],
+                lambda: ["RPUSH", "sortable1", *self.some(lambda: r.choice([*"123456789", "f1", "10", "x"]), 1, 4)],
+                lambda: ["ZADD", "sortable2", *self.pairs(score, lambda: r.choice([*"123456789", "10"]), 1, 4)],
+                lambda: ["DEL", "sortable1"] if r.random() < 0.1 else ["TYPE", "sortable1"],
+                lambda: ["SADD", "sortable3", *self.some(lambda: r.choice([*"123456789", "10"]), 1, 4)],
+                lambda: ["LCS", k(), k(), *self.options(["LEN"], ["IDX"], ["MINMATCHLEN", n], ["WITHMATCHLEN"], ["X"])],
+                lambda: ["RESTORE", k(), r.choice(["0", "-1", "x", "5000"]), v(), *self.options(["REPLACE"], ["IDLETIME", n], ["FREQ", n])],
+                lambda: ["OBJECT", r.choice(["IDLETIME", "FREQ", "REFCOUNT"]), k()], lambda: ["OBJECT", "HELP"],
+                lambda: ["COMMAND", "GETKEYS", *self.command()], lambda: ["DUMP", "none"],
+            ],
             "connection": [
                 lambda: ["PING", *self.options([v])], lambda: ["ECHO", v()], lambda: ["MULTI"], lambda: ["EXEC"],
                 lambda: ["EXEC"], lambda: ["DISCARD"], lambda: ["WATCH", k()], lambda: ["UNWATCH"],
@@ -182,6 +199,7 @@ class Generator:
         while words[0] in self.missing:
             words = r.choice(table[family])()
         spoil = family in SPOILABLE and words[0] not in NEVER_SPOILED and r.random() < 0.04
+        spoil &= family != "lex" or words[0] != "ZADD"  # their scores stay equal
         return self.spoiled(words) if spoil else words
 
     def spoiled(self, words):
