@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "app/docs.h"
 #include "app/proxy_host.h"
 #include "app/redis_start.h"
 #include "app/sentinel_host.h"
@@ -22,6 +23,7 @@ constexpr std::string_view kHelp =
     "  sentinel FILE [--directive value ...]    the failover monitor, a drop-in for redis-sentinel\n"
     "  proxy -f FILE ...                        the TCP proxy, a drop-in for haproxy\n"
     "  up, down, status [--help]                the whole picture on this machine\n"
+    "  docs commands|directives|missing         reference pages out of the tables\n"
     "  version, help\n"
     "\n"
     "Called through a link named redis-server, redis-sentinel or haproxy it is that program.\n";
@@ -34,6 +36,8 @@ int version(const std::string&, const std::vector<std::string>&) {
   std::fputs(fmt::format("holdfast {} (Redis {} protocol)\n", kHoldfastVersion, kRedisVersion).c_str(), stdout);
   return 0;
 }
+
+int docs(const std::string& program, const std::vector<std::string>& arguments) { return run_docs(program, arguments); }
 
 int help(const std::string&, const std::vector<std::string>&) {
   std::fputs(std::string(kHelp).c_str(), stdout);
@@ -52,6 +56,7 @@ constexpr Row kRows[] = {
     {"up", "", up},
     {"down", "", down},
     {"status", "", status},
+    {"docs", "", docs},
     {"version", "", version},
     {"--version", "", version},
     {"-v", "", version},
