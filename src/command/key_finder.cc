@@ -69,7 +69,7 @@ std::optional<std::vector<KeyAt>> find_keys(const Spec& spec, std::span<const st
   std::vector<KeyAt> keys;
   for (const KeySpec& key : spec.keys) {
     if ((key.flags & kKeyNotKey) != 0) continue;
-    if (key.begin == KeySpec::Begin::kUnknown && spec.name == "sort") {
+    if ((key.flags & kKeyOw) != 0 && key.begin == KeySpec::Begin::kUnknown && spec.name == "sort") {
       add_sort_target(key, words, keys);
       continue;
     }

@@ -14,6 +14,8 @@ std::span<const Binding> object_bindings();
 std::span<const Binding> sort_bindings();
 std::span<const Binding> string_bindings();
 std::span<const Binding> lcs_bindings();
+std::span<const Binding> bitmap_bindings();
+std::span<const Binding> bitfield_bindings();
 std::span<const Binding> list_bindings();
 std::span<const Binding> set_bindings();
 std::span<const Binding> sorted_set_bindings();

@@ -26,11 +26,14 @@ void del_command(Context& c) {
   c.reply.integer(removed);
 }
 
-void exists_command(Context& c) {
+int64_t count_present(Context& c, Touch touch) {
   int64_t found = 0;
-  for (const std::string_view name : c.argv.subspan(1)) found += lookup_read(c, c.key(name), Touch::kNo) != nullptr ? 1 : 0;
-  c.reply.integer(found);
+  for (const std::string_view name : c.argv.subspan(1)) found += lookup_read(c, c.key(name), touch) != nullptr ? 1 : 0;
+  return found;
 }
+
+void exists_command(Context& c) { c.reply.integer(count_present(c, Touch::kNo)); }
+void touch_command(Context& c) { c.reply.integer(count_present(c, Touch::kYes)); }
 
 void type_command(Context& c) {
   const Entry* entry = lookup_read(c, c.key(c.argv[1]), Touch::kNo);
@@ -185,8 +188,6 @@ void randomkey_command(Context& c) {
 }
 
 void dbsize_command(Context& c) { c.reply.integer(static_cast<int64_t>(c.db().size())); }
-
-void touch_command(Context& c) { exists_command(c); }
 
 // Names.
 

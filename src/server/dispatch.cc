@@ -63,6 +63,7 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
   for (const auto bindings : {family::connection_bindings(),     family::keys_bindings(),
                               family::dump_bindings(),           family::object_bindings(),
                               family::sort_bindings(),           family::lcs_bindings(),
+                              family::bitmap_bindings(),         family::bitfield_bindings(),
                               family::command_bindings(),        family::string_bindings(),
                               family::list_bindings(),           family::set_bindings(),
                               family::sorted_set_bindings(),     family::sorted_set_algebra_bindings(),

@@ -53,10 +53,12 @@ def normal(words, reply):
         reply = numbers(reply)
     if name in UNORDERED and isinstance(reply, (list, dict)):
         return sorted(map(repr, flat(reply)))
-    if name == "OBJECT" and reply in (b"quicklist", b"listpack", b"hashtable"):
+    if name == "OBJECT" and reply in (b"quicklist", b"listpack", b"hashtable", b"skiplist"):
         return "collection"  # 7.2 added compact lists and sets; their thresholds have conversations of their own
     if name == "OBJECT" and isinstance(reply, int):
         return "count"  # the original shares small integers; idle seconds depend on the moment
+    if name in ("SORT", "SORT_RO") and "ALPHA" in words and isinstance(reply, list):
+        reply = [item and item.split(b"\0")[0] for item in reply]  # the original compares up to a NUL
     if name == "COMMAND" and len(words) == 3:
         return "one word"  # 7.0 wants more
     if name in ("SORT", "SORT_RO") and "sortable3" in words and ("nosort" in words or "#" in words) and isinstance(reply, list):
@@ -65,7 +67,7 @@ def normal(words, reply):
         return "positive"
     if name == "CLIENT" and len(words) > 1 and str(words[1]).upper() == "ID":
         return type(reply)
-    if name == "LPOS" and "-9223372036854775808" in words and isinstance(reply, Error):
+    if name == "LPOS" and "-9223372036854775808" in words:
         return "error"  # 7.2 refuses this rank before it looks at the key
     if name in ("ZRANK", "ZREVRANK") and len(words) == 4:
         return "with score"  # 7.2 only

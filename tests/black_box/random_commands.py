@@ -18,7 +18,7 @@ FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3,
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3,
            "connection": 2}
 
 
@@ -74,6 +74,15 @@ class Generator:
                                              ["AGGREGATE", r.choice(["SUM", "MIN", "MAX", "AVG"])])
         sortable = lambda: r.choice(["sortable1", "sortable2", "sortable3"])
         pattern = lambda: r.choice(["k*", "f*", "k*->f1", "*->", "nosort", "#", "k1*->10"])
+        bit = lambda: r.choice([str(r.randrange(0, 200)), "7", "#3", "-1", "4294967296", "x"] if r.random() < 0.2
+                               else [str(r.randrange(0, 100))])
+        field_type = lambda: r.choice(["u1", "i1", "u8", "i8", "u63", "i64", "i5", "u13"] if r.random() < 0.95
+                                      else ["u64", "i65", "x8", "i0"])
+        field_value = lambda: r.choice([str(r.randrange(-300, 300)), "9223372036854775807", "-9223372036854775808"])
+        field_step = lambda: r.choice([
+            lambda: ["GET", field_type(), bit()], lambda: ["SET", field_type(), bit(), field_value()],
+            lambda: ["INCRBY", field_type(), bit(), field_value()], lambda: ["INCRBY", field_type(), "#1", field_value()],
+            lambda: ["OVERFLOW", r.choice(["WRAP", "SAT", "FAIL"])]])()
         table = {
             "string": [
                 lambda: ["SET", k(), v(), *self.options(["NX"], ["XX"], ["GET"], ["KEEPTTL"], ["EX", far], ["PX", far])],
@@ -179,6 +188,14 @@ class Generator:
                 lambda: ["RESTORE", k(), r.choice(["0", "-1", "x", "5000"]), v(), *self.options(["REPLACE"], ["IDLETIME", n], ["FREQ", n])],
                 lambda: ["OBJECT", r.choice(["IDLETIME", "FREQ", "REFCOUNT"]), k()], lambda: ["OBJECT", "HELP"],
                 lambda: ["COMMAND", "GETKEYS", *self.command()], lambda: ["DUMP", "none"],
+            ],
+            "bitmap": [
+                lambda: ["SETBIT", k(), bit(), r.choice(["0", "1", "1", "2", "x"])], lambda: ["GETBIT", k(), bit()],
+                lambda: ["BITCOUNT", k(), *r.choice([[], [n(), n()], [n(), n(), "BIT"], [n(), n(), "BYTE"], [n()]])],
+                lambda: ["BITPOS", k(), r.choice("01"), *r.choice([[], [n()], [n(), n()], [n(), n(), "BIT"], [n(), n(), "BYTE"]])],
+                lambda: ["BITOP", r.choice(["AND", "OR", "XOR"]), k(), *self.some(k)], lambda: ["BITOP", "NOT", k(), k()],
+                lambda: ["BITFIELD", k(), *[w for _ in range(r.randint(0, 4)) for w in field_step()]],
+                lambda: ["BITFIELD_RO", k(), "GET", field_type(), bit(), *self.options(["SET", "u8", "0", "1"])],
             ],
             "connection": [
                 lambda: ["PING", *self.options([v])], lambda: ["ECHO", v()], lambda: ["MULTI"], lambda: ["EXEC"],
