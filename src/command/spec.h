@@ -113,6 +113,21 @@ struct KeySpec {
   int limit = 0;  // kRange with last -1: divide the rest by this; kKeyNum: the first key, relative to the begin
 };
 
+/// Keys from argument `first` to `last` after it (0 = that one alone, negative = counted from the end), every `step`th.
+constexpr KeySpec keys_at(unsigned flags, int first, int last = 0, int step = 1, int limit = 0) {
+  return {static_cast<uint16_t>(flags), KeySpec::Begin::kIndex, first, {}, KeySpec::Find::kRange, last, step, limit};
+}
+/// The same behind `keyword`, looked for from argument `from` on.
+constexpr KeySpec keys_after(unsigned flags, std::string_view keyword, int from, int last = 0, int step = 1,
+                             int limit = 0) {
+  return {
+      static_cast<uint16_t>(flags), KeySpec::Begin::kKeyword, from, keyword, KeySpec::Find::kRange, last, step, limit};
+}
+/// As many keys as argument `first` + `count` says, the first of them at `first` + `key`.
+constexpr KeySpec keys_counted(unsigned flags, int first, int count, int key, int step) {
+  return {static_cast<uint16_t>(flags), KeySpec::Begin::kIndex, first, {}, KeySpec::Find::kKeyNum, count, step, key};
+}
+
 struct Spec {
   std::string_view name;         // lower case; a subcommand's own word
   std::string_view parent = {};  // of a subcommand

@@ -4,45 +4,10 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kBitcountKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kBitfieldKeys[] = {{.flags = kKeyRw | kKeyUpdate | kKeyAccess | kKeyVariable,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kBitopKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 2,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0},
-                                  {.flags = kKeyRo | kKeyAccess,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 3,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = -1,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kSetbitKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
+constexpr KeySpec kBitcountKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kBitfieldKeys[] = {keys_at(kKeyRw | kKeyUpdate | kKeyAccess | kKeyVariable, 1)};
+constexpr KeySpec kBitopKeys[] = {keys_at(kKeyOw | kKeyUpdate, 2), keys_at(kKeyRo | kKeyAccess, 3, -1)};
+constexpr KeySpec kSetbitKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate, 1)};
 constexpr Spec kRows[] = {
     {.name = "bitcount",
      .group = Group::kBitmap,

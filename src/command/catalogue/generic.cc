@@ -4,150 +4,22 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kCopyKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0},
-                                 {.flags = kKeyOw | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 2,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kDelKeys[] = {{.flags = kKeyRm | kKeyDelete,
-                                 .begin = KeySpec::Begin::kIndex,
-                                 .position = 1,
-                                 .find = KeySpec::Find::kRange,
-                                 .last = -1,
-                                 .step = 1,
-                                 .limit = 0}};
-
-constexpr KeySpec kDumpKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kExistsKeys[] = {{.flags = kKeyRo,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = -1,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kExpireKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kMigrateKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 3,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0},
-                                    {.flags = kKeyRw | kKeyAccess | kKeyDelete | kKeyIncomplete,
-                                     .begin = KeySpec::Begin::kKeyword,
-                                     .position = -2,
-                                     .keyword = "KEYS",
-                                     .find = KeySpec::Find::kRange,
-                                     .last = -1,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kMoveKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kObjectEncodingKeys[] = {{.flags = kKeyRo,
-                                            .begin = KeySpec::Begin::kIndex,
-                                            .position = 2,
-                                            .find = KeySpec::Find::kRange,
-                                            .last = 0,
-                                            .step = 1,
-                                            .limit = 0}};
-
-constexpr KeySpec kRenameKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0},
-                                   {.flags = kKeyOw | kKeyUpdate,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 2,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kRenamenxKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0},
-                                     {.flags = kKeyOw | kKeyInsert,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 2,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kRestoreKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kSortKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0},
-                                 {.flags = kKeyRo | kKeyAccess},
-                                 {.flags = kKeyOw | kKeyUpdate}};
-
-constexpr KeySpec kSortRoKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0},
-                                   {.flags = kKeyRo | kKeyAccess}};
-
-constexpr KeySpec kTypeKeys[] = {{.flags = kKeyRo,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
+constexpr KeySpec kCopyKeys[] = {keys_at(kKeyRo | kKeyAccess, 1), keys_at(kKeyOw | kKeyUpdate, 2)};
+constexpr KeySpec kDelKeys[] = {keys_at(kKeyRm | kKeyDelete, 1, -1)};
+constexpr KeySpec kDumpKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kExistsKeys[] = {keys_at(kKeyRo, 1, -1)};
+constexpr KeySpec kExpireKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kMigrateKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 3),
+                                    keys_after(kKeyRw | kKeyAccess | kKeyDelete | kKeyIncomplete, "KEYS", -2, -1)};
+constexpr KeySpec kMoveKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate, 1)};
+constexpr KeySpec kObjectEncodingKeys[] = {keys_at(kKeyRo, 2)};
+constexpr KeySpec kRenameKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1), keys_at(kKeyOw | kKeyUpdate, 2)};
+constexpr KeySpec kRenamenxKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1), keys_at(kKeyOw | kKeyInsert, 2)};
+constexpr KeySpec kRestoreKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1)};
+constexpr KeySpec kSortKeys[] = {
+    keys_at(kKeyRo | kKeyAccess, 1), {.flags = kKeyRo | kKeyAccess}, {.flags = kKeyOw | kKeyUpdate}};
+constexpr KeySpec kSortRoKeys[] = {keys_at(kKeyRo | kKeyAccess, 1), {.flags = kKeyRo | kKeyAccess}};
+constexpr KeySpec kTypeKeys[] = {keys_at(kKeyRo, 1)};
 constexpr Spec kRows[] = {
     {.name = "copy",
      .group = Group::kGeneric,

@@ -4,85 +4,14 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kGeoaddKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kGeodistKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kGeoradiusKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                       .begin = KeySpec::Begin::kIndex,
-                                       .position = 1,
-                                       .find = KeySpec::Find::kRange,
-                                       .last = 0,
-                                       .step = 1,
-                                       .limit = 0},
-                                      {.flags = kKeyOw | kKeyUpdate,
-                                       .begin = KeySpec::Begin::kKeyword,
-                                       .position = 6,
-                                       .keyword = "STORE",
-                                       .find = KeySpec::Find::kRange,
-                                       .last = 0,
-                                       .step = 1,
-                                       .limit = 0},
-                                      {.flags = kKeyOw | kKeyUpdate,
-                                       .begin = KeySpec::Begin::kKeyword,
-                                       .position = 6,
-                                       .keyword = "STOREDIST",
-                                       .find = KeySpec::Find::kRange,
-                                       .last = 0,
-                                       .step = 1,
-                                       .limit = 0}};
-
-constexpr KeySpec kGeoradiusbymemberKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                               .begin = KeySpec::Begin::kIndex,
-                                               .position = 1,
-                                               .find = KeySpec::Find::kRange,
-                                               .last = 0,
-                                               .step = 1,
-                                               .limit = 0},
-                                              {.flags = kKeyOw | kKeyUpdate,
-                                               .begin = KeySpec::Begin::kKeyword,
-                                               .position = 5,
-                                               .keyword = "STORE",
-                                               .find = KeySpec::Find::kRange,
-                                               .last = 0,
-                                               .step = 1,
-                                               .limit = 0},
-                                              {.flags = kKeyOw | kKeyUpdate,
-                                               .begin = KeySpec::Begin::kKeyword,
-                                               .position = 5,
-                                               .keyword = "STOREDIST",
-                                               .find = KeySpec::Find::kRange,
-                                               .last = 0,
-                                               .step = 1,
-                                               .limit = 0}};
-
-constexpr KeySpec kGeosearchstoreKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                            .begin = KeySpec::Begin::kIndex,
-                                            .position = 1,
-                                            .find = KeySpec::Find::kRange,
-                                            .last = 0,
-                                            .step = 1,
-                                            .limit = 0},
-                                           {.flags = kKeyRo | kKeyAccess,
-                                            .begin = KeySpec::Begin::kIndex,
-                                            .position = 2,
-                                            .find = KeySpec::Find::kRange,
-                                            .last = 0,
-                                            .step = 1,
-                                            .limit = 0}};
-
+constexpr KeySpec kGeoaddKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kGeodistKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kGeoradiusKeys[] = {keys_at(kKeyRo | kKeyAccess, 1), keys_after(kKeyOw | kKeyUpdate, "STORE", 6),
+                                      keys_after(kKeyOw | kKeyUpdate, "STOREDIST", 6)};
+constexpr KeySpec kGeoradiusbymemberKeys[] = {keys_at(kKeyRo | kKeyAccess, 1),
+                                              keys_after(kKeyOw | kKeyUpdate, "STORE", 5),
+                                              keys_after(kKeyOw | kKeyUpdate, "STOREDIST", 5)};
+constexpr KeySpec kGeosearchstoreKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1), keys_at(kKeyRo | kKeyAccess, 2)};
 constexpr Spec kRows[] = {
     {.name = "geoadd",
      .group = Group::kGeo,

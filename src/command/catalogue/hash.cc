@@ -4,54 +4,12 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kHdelKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kHexistsKeys[] = {{.flags = kKeyRo,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kHgetKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kHincrbyKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kHmsetKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kHsetnxKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
+constexpr KeySpec kHdelKeys[] = {keys_at(kKeyRw | kKeyDelete, 1)};
+constexpr KeySpec kHexistsKeys[] = {keys_at(kKeyRo, 1)};
+constexpr KeySpec kHgetKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kHincrbyKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate, 1)};
+constexpr KeySpec kHmsetKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kHsetnxKeys[] = {keys_at(kKeyRw | kKeyInsert, 1)};
 constexpr Spec kRows[] = {
     {.name = "hdel",
      .group = Group::kHash,

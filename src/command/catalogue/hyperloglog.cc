@@ -4,45 +4,10 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kPfaddKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kPfcountKeys[] = {{.flags = kKeyRw | kKeyAccess,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = -1,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kPfdebugKeys[] = {{.flags = kKeyRw | kKeyAccess,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 2,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kPfmergeKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyInsert,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0},
-                                    {.flags = kKeyRo | kKeyAccess,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 2,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = -1,
-                                     .step = 1,
-                                     .limit = 0}};
-
+constexpr KeySpec kPfaddKeys[] = {keys_at(kKeyRw | kKeyInsert, 1)};
+constexpr KeySpec kPfcountKeys[] = {keys_at(kKeyRw | kKeyAccess, 1, -1)};
+constexpr KeySpec kPfdebugKeys[] = {keys_at(kKeyRw | kKeyAccess, 2)};
+constexpr KeySpec kPfmergeKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyInsert, 1), keys_at(kKeyRo | kKeyAccess, 2, -1)};
 constexpr Spec kRows[] = {
     {.name = "pfadd",
      .group = Group::kHyperloglog,

@@ -4,93 +4,16 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kBlmoveKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0},
-                                   {.flags = kKeyRw | kKeyInsert,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 2,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kBlmpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 2,
-                                    .find = KeySpec::Find::kKeyNum,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 1}};
-
-constexpr KeySpec kBlpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = -2,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kLindexKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kLinsertKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kLlenKeys[] = {{.flags = kKeyRo,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kLmpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kKeyNum,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 1}};
-
-constexpr KeySpec kLpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kLremKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kLsetKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
+constexpr KeySpec kBlmoveKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRw | kKeyInsert, 2)};
+constexpr KeySpec kBlmpopKeys[] = {keys_counted(kKeyRw | kKeyAccess | kKeyDelete, 2, 0, 1, 1)};
+constexpr KeySpec kBlpopKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1, -2)};
+constexpr KeySpec kLindexKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kLinsertKeys[] = {keys_at(kKeyRw | kKeyInsert, 1)};
+constexpr KeySpec kLlenKeys[] = {keys_at(kKeyRo, 1)};
+constexpr KeySpec kLmpopKeys[] = {keys_counted(kKeyRw | kKeyAccess | kKeyDelete, 1, 0, 1, 1)};
+constexpr KeySpec kLpopKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1)};
+constexpr KeySpec kLremKeys[] = {keys_at(kKeyRw | kKeyDelete, 1)};
+constexpr KeySpec kLsetKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
 constexpr Spec kRows[] = {
     {.name = "blmove",
      .group = Group::kList,

@@ -4,22 +4,8 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kSpublishKeys[] = {{.flags = kKeyNotKey,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kSsubscribeKeys[] = {{.flags = kKeyNotKey,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 1,
-                                        .find = KeySpec::Find::kRange,
-                                        .last = -1,
-                                        .step = 1,
-                                        .limit = 0}};
-
+constexpr KeySpec kSpublishKeys[] = {keys_at(kKeyNotKey, 1)};
+constexpr KeySpec kSsubscribeKeys[] = {keys_at(kKeyNotKey, 1, -1)};
 constexpr Spec kRows[] = {
     {.name = "psubscribe",
      .group = Group::kPubsub,

@@ -4,22 +4,8 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kEvalKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 2,
-                                  .find = KeySpec::Find::kKeyNum,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 1}};
-
-constexpr KeySpec kEvalRoKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 2,
-                                    .find = KeySpec::Find::kKeyNum,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 1}};
-
+constexpr KeySpec kEvalKeys[] = {keys_counted(kKeyRw | kKeyAccess | kKeyUpdate, 2, 0, 1, 1)};
+constexpr KeySpec kEvalRoKeys[] = {keys_counted(kKeyRo | kKeyAccess, 2, 0, 1, 1)};
 constexpr Spec kRows[] = {
     {.name = "eval",
      .group = Group::kScripting,

@@ -4,22 +4,8 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kMemoryUsageKeys[] = {{.flags = kKeyRo,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 2,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = 0,
-                                         .step = 1,
-                                         .limit = 0}};
-
-constexpr KeySpec kRestoreAskingKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                           .begin = KeySpec::Begin::kIndex,
-                                           .position = 1,
-                                           .find = KeySpec::Find::kRange,
-                                           .last = 0,
-                                           .step = 1,
-                                           .limit = 0}};
-
+constexpr KeySpec kMemoryUsageKeys[] = {keys_at(kKeyRo, 2)};
+constexpr KeySpec kRestoreAskingKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1)};
 constexpr Spec kRows[] = {
     {.name = "acl", .group = Group::kServer, .arity = -2, .since = "6.0.0", .flags = kSentinelToo},
     {.name = "cat",

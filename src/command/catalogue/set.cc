@@ -4,107 +4,16 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kSaddKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kScardKeys[] = {{.flags = kKeyRo,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kSdiffKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = -1,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kSdiffstoreKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 1,
-                                        .find = KeySpec::Find::kRange,
-                                        .last = 0,
-                                        .step = 1,
-                                        .limit = 0},
-                                       {.flags = kKeyRo | kKeyAccess,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 2,
-                                        .find = KeySpec::Find::kRange,
-                                        .last = -1,
-                                        .step = 1,
-                                        .limit = 0}};
-
-constexpr KeySpec kSintercardKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 1,
-                                        .find = KeySpec::Find::kKeyNum,
-                                        .last = 0,
-                                        .step = 1,
-                                        .limit = 1}};
-
-constexpr KeySpec kSinterstoreKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 1,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = 0,
-                                         .step = 1,
-                                         .limit = 0},
-                                        {.flags = kKeyRo | kKeyAccess,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 2,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = -1,
-                                         .step = 1,
-                                         .limit = 0}};
-
-constexpr KeySpec kSmembersKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kSmoveKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0},
-                                  {.flags = kKeyRw | kKeyInsert,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 2,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kSpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kSremKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
+constexpr KeySpec kSaddKeys[] = {keys_at(kKeyRw | kKeyInsert, 1)};
+constexpr KeySpec kScardKeys[] = {keys_at(kKeyRo, 1)};
+constexpr KeySpec kSdiffKeys[] = {keys_at(kKeyRo | kKeyAccess, 1, -1)};
+constexpr KeySpec kSdiffstoreKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1), keys_at(kKeyRo | kKeyAccess, 2, -1)};
+constexpr KeySpec kSintercardKeys[] = {keys_counted(kKeyRo | kKeyAccess, 1, 0, 1, 1)};
+constexpr KeySpec kSinterstoreKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1), keys_at(kKeyRo | kKeyAccess, 2, -1)};
+constexpr KeySpec kSmembersKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kSmoveKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRw | kKeyInsert, 2)};
+constexpr KeySpec kSpopKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1)};
+constexpr KeySpec kSremKeys[] = {keys_at(kKeyRw | kKeyDelete, 1)};
 constexpr Spec kRows[] = {
     {.name = "sadd",
      .group = Group::kSet,

@@ -4,116 +4,18 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kBzmpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 2,
-                                    .find = KeySpec::Find::kKeyNum,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 1}};
-
-constexpr KeySpec kBzpopmaxKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = -2,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kZaddKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kZcardKeys[] = {{.flags = kKeyRo,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kZcountKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kZdiffKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kKeyNum,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 1}};
-
-constexpr KeySpec kZdiffstoreKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 1,
-                                        .find = KeySpec::Find::kRange,
-                                        .last = 0,
-                                        .step = 1,
-                                        .limit = 0},
-                                       {.flags = kKeyRo | kKeyAccess,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 2,
-                                        .find = KeySpec::Find::kKeyNum,
-                                        .last = 0,
-                                        .step = 1,
-                                        .limit = 1}};
-
-constexpr KeySpec kZincrbyKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kZmpopKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kKeyNum,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 1}};
-
-constexpr KeySpec kZpopmaxKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                     .begin = KeySpec::Begin::kIndex,
-                                     .position = 1,
-                                     .find = KeySpec::Find::kRange,
-                                     .last = 0,
-                                     .step = 1,
-                                     .limit = 0}};
-
-constexpr KeySpec kZrangestoreKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 1,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = 0,
-                                         .step = 1,
-                                         .limit = 0},
-                                        {.flags = kKeyRo | kKeyAccess,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 2,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = 0,
-                                         .step = 1,
-                                         .limit = 0}};
-
-constexpr KeySpec kZremKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
+constexpr KeySpec kBzmpopKeys[] = {keys_counted(kKeyRw | kKeyAccess | kKeyDelete, 2, 0, 1, 1)};
+constexpr KeySpec kBzpopmaxKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1, -2)};
+constexpr KeySpec kZaddKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kZcardKeys[] = {keys_at(kKeyRo, 1)};
+constexpr KeySpec kZcountKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kZdiffKeys[] = {keys_counted(kKeyRo | kKeyAccess, 1, 0, 1, 1)};
+constexpr KeySpec kZdiffstoreKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1), keys_counted(kKeyRo | kKeyAccess, 2, 0, 1, 1)};
+constexpr KeySpec kZincrbyKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate, 1)};
+constexpr KeySpec kZmpopKeys[] = {keys_counted(kKeyRw | kKeyAccess | kKeyDelete, 1, 0, 1, 1)};
+constexpr KeySpec kZpopmaxKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1)};
+constexpr KeySpec kZrangestoreKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1), keys_at(kKeyRo | kKeyAccess, 2)};
+constexpr KeySpec kZremKeys[] = {keys_at(kKeyRw | kKeyDelete, 1)};
 constexpr Spec kRows[] = {
     {.name = "bzmpop",
      .group = Group::kSortedSet,

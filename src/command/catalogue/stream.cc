@@ -4,88 +4,16 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kXackKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kXautoclaimKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                        .begin = KeySpec::Begin::kIndex,
-                                        .position = 1,
-                                        .find = KeySpec::Find::kRange,
-                                        .last = 0,
-                                        .step = 1,
-                                        .limit = 0}};
-
-constexpr KeySpec kXgroupCreateKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                          .begin = KeySpec::Begin::kIndex,
-                                          .position = 2,
-                                          .find = KeySpec::Find::kRange,
-                                          .last = 0,
-                                          .step = 1,
-                                          .limit = 0}};
-
-constexpr KeySpec kXgroupDelconsumerKeys[] = {{.flags = kKeyRw | kKeyDelete,
-                                               .begin = KeySpec::Begin::kIndex,
-                                               .position = 2,
-                                               .find = KeySpec::Find::kRange,
-                                               .last = 0,
-                                               .step = 1,
-                                               .limit = 0}};
-
-constexpr KeySpec kXgroupSetidKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                         .begin = KeySpec::Begin::kIndex,
-                                         .position = 2,
-                                         .find = KeySpec::Find::kRange,
-                                         .last = 0,
-                                         .step = 1,
-                                         .limit = 0}};
-
-constexpr KeySpec kXinfoConsumersKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                            .begin = KeySpec::Begin::kIndex,
-                                            .position = 2,
-                                            .find = KeySpec::Find::kRange,
-                                            .last = 0,
-                                            .step = 1,
-                                            .limit = 0}};
-
-constexpr KeySpec kXlenKeys[] = {{.flags = kKeyRo,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kXpendingKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kXreadKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                   .begin = KeySpec::Begin::kKeyword,
-                                   .position = 1,
-                                   .keyword = "STREAMS",
-                                   .find = KeySpec::Find::kRange,
-                                   .last = -1,
-                                   .step = 1,
-                                   .limit = 2}};
-
-constexpr KeySpec kXreadgroupKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                        .begin = KeySpec::Begin::kKeyword,
-                                        .position = 4,
-                                        .keyword = "STREAMS",
-                                        .find = KeySpec::Find::kRange,
-                                        .last = -1,
-                                        .step = 1,
-                                        .limit = 2}};
-
+constexpr KeySpec kXackKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kXautoclaimKeys[] = {keys_at(kKeyRw | kKeyDelete, 1)};
+constexpr KeySpec kXgroupCreateKeys[] = {keys_at(kKeyRw | kKeyInsert, 2)};
+constexpr KeySpec kXgroupDelconsumerKeys[] = {keys_at(kKeyRw | kKeyDelete, 2)};
+constexpr KeySpec kXgroupSetidKeys[] = {keys_at(kKeyRw | kKeyUpdate, 2)};
+constexpr KeySpec kXinfoConsumersKeys[] = {keys_at(kKeyRo | kKeyAccess, 2)};
+constexpr KeySpec kXlenKeys[] = {keys_at(kKeyRo, 1)};
+constexpr KeySpec kXpendingKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kXreadKeys[] = {keys_after(kKeyRo | kKeyAccess, "STREAMS", 1, -1, 1, 2)};
+constexpr KeySpec kXreadgroupKeys[] = {keys_after(kKeyRo | kKeyAccess, "STREAMS", 4, -1, 1, 2)};
 constexpr Spec kRows[] = {
     {.name = "xack",
      .group = Group::kStream,

@@ -4,110 +4,19 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kAppendKeys[] = {{.flags = kKeyRw | kKeyInsert,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kDecrKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = 0,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kGetKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                 .begin = KeySpec::Begin::kIndex,
-                                 .position = 1,
-                                 .find = KeySpec::Find::kRange,
-                                 .last = 0,
-                                 .step = 1,
-                                 .limit = 0}};
-
-constexpr KeySpec kGetdelKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyDelete,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kLcsKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                 .begin = KeySpec::Begin::kIndex,
-                                 .position = 1,
-                                 .find = KeySpec::Find::kRange,
-                                 .last = 1,
-                                 .step = 1,
-                                 .limit = 0}};
-
-constexpr KeySpec kMgetKeys[] = {{.flags = kKeyRo | kKeyAccess,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = -1,
-                                  .step = 1,
-                                  .limit = 0}};
-
-constexpr KeySpec kMsetKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                  .begin = KeySpec::Begin::kIndex,
-                                  .position = 1,
-                                  .find = KeySpec::Find::kRange,
-                                  .last = -1,
-                                  .step = 2,
-                                  .limit = 0}};
-
-constexpr KeySpec kMsetnxKeys[] = {{.flags = kKeyOw | kKeyInsert,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = -1,
-                                    .step = 2,
-                                    .limit = 0}};
-
-constexpr KeySpec kPsetexKeys[] = {{.flags = kKeyOw | kKeyUpdate,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
-constexpr KeySpec kSetKeys[] = {{.flags = kKeyRw | kKeyAccess | kKeyUpdate | kKeyVariable,
-                                 .begin = KeySpec::Begin::kIndex,
-                                 .position = 1,
-                                 .find = KeySpec::Find::kRange,
-                                 .last = 0,
-                                 .step = 1,
-                                 .limit = 0}};
-
-constexpr KeySpec kSetnxKeys[] = {{.flags = kKeyOw | kKeyInsert,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = 0,
-                                   .step = 1,
-                                   .limit = 0}};
-
-constexpr KeySpec kSetrangeKeys[] = {{.flags = kKeyRw | kKeyUpdate,
-                                      .begin = KeySpec::Begin::kIndex,
-                                      .position = 1,
-                                      .find = KeySpec::Find::kRange,
-                                      .last = 0,
-                                      .step = 1,
-                                      .limit = 0}};
-
-constexpr KeySpec kStrlenKeys[] = {{.flags = kKeyRo,
-                                    .begin = KeySpec::Begin::kIndex,
-                                    .position = 1,
-                                    .find = KeySpec::Find::kRange,
-                                    .last = 0,
-                                    .step = 1,
-                                    .limit = 0}};
-
+constexpr KeySpec kAppendKeys[] = {keys_at(kKeyRw | kKeyInsert, 1)};
+constexpr KeySpec kDecrKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate, 1)};
+constexpr KeySpec kGetKeys[] = {keys_at(kKeyRo | kKeyAccess, 1)};
+constexpr KeySpec kGetdelKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyDelete, 1)};
+constexpr KeySpec kLcsKeys[] = {keys_at(kKeyRo | kKeyAccess, 1, 1)};
+constexpr KeySpec kMgetKeys[] = {keys_at(kKeyRo | kKeyAccess, 1, -1)};
+constexpr KeySpec kMsetKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1, -1, 2)};
+constexpr KeySpec kMsetnxKeys[] = {keys_at(kKeyOw | kKeyInsert, 1, -1, 2)};
+constexpr KeySpec kPsetexKeys[] = {keys_at(kKeyOw | kKeyUpdate, 1)};
+constexpr KeySpec kSetKeys[] = {keys_at(kKeyRw | kKeyAccess | kKeyUpdate | kKeyVariable, 1)};
+constexpr KeySpec kSetnxKeys[] = {keys_at(kKeyOw | kKeyInsert, 1)};
+constexpr KeySpec kSetrangeKeys[] = {keys_at(kKeyRw | kKeyUpdate, 1)};
+constexpr KeySpec kStrlenKeys[] = {keys_at(kKeyRo, 1)};
 constexpr Spec kRows[] = {
     {.name = "append",
      .group = Group::kString,

@@ -4,14 +4,7 @@
 namespace holdfast::command {
 namespace {
 
-constexpr KeySpec kWatchKeys[] = {{.flags = kKeyRo,
-                                   .begin = KeySpec::Begin::kIndex,
-                                   .position = 1,
-                                   .find = KeySpec::Find::kRange,
-                                   .last = -1,
-                                   .step = 1,
-                                   .limit = 0}};
-
+constexpr KeySpec kWatchKeys[] = {keys_at(kKeyRo, 1, -1)};
 constexpr Spec kRows[] = {
     {.name = "discard",
      .group = Group::kTransactions,
