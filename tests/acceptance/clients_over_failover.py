@@ -146,6 +146,9 @@ class ClientsOverFailover(unittest.TestCase):
     def test_ours(self):
         self.over_failovers(("ours", "ours"), ("ours", "ours", "ours"), "ours")
 
+    def test_haproxy_and_servers_of_both_kinds(self):
+        self.over_failovers(("original", "ours"), ("ours", "ours", "ours"), "original")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
