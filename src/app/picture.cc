@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -75,6 +76,24 @@ std::string last_lines(const std::string& path, size_t count) {
     --count;
   }
   return text->substr(at + 1);
+}
+
+/// All that a member answers to one inline command, or empty.
+std::string answer_of(uint16_t port, std::string_view command) {
+  constexpr size_t kAnswerMax = size_t{64} << 10;
+  const auto reply = net::ask({"127.0.0.1", port, ""}, fmt::format("{}QUIT\r\n", command), kAskLimit, kAnswerMax);
+  return reply.value_or("");
+}
+
+/// The number behind a field's name in a flat RESP2 list; 0 if it is not there.
+int64_t number_after(std::string_view reply, std::string_view field) {
+  size_t at = reply.find(fmt::format("\n{}\r\n", field));
+  if (at == std::string_view::npos) return 0;
+  at = reply.find('\n', at + field.size() + 3);  // the end of the value's length
+  if (at == std::string_view::npos) return 0;
+  int64_t number = 0;
+  std::from_chars(reply.data() + at + 1, reply.data() + reply.size(), number);
+  return number;
 }
 
 std::string describe_end(int status) {
@@ -143,8 +162,15 @@ std::vector<std::string> Picture::command_of(const Member& member) const {
 }
 
 std::string Picture::start_missing() {
+  for (const Member::Kind kind : {Member::Kind::kServer, Member::Kind::kSentinel, Member::Kind::kProxy}) {
+    if (std::string error = start_missing(kind); !error.empty()) return error;
+  }
+  return {};
+}
+
+std::string Picture::start_missing(Member::Kind kind) {
   for (const Member& member : members_) {
-    if (pid_of(member) != 0) continue;
+    if (member.kind != kind || pid_of(member) != 0) continue;
     ::unlink(member.pidfile.c_str());  // of an earlier run
     const int output = ::open(member.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (output < 0) return fmt::format("cannot write {}: {}", member.log, std::strerror(errno));
@@ -245,6 +271,32 @@ bool Picture::accepts_write(std::string* why_not) const {
     *why_not = reply->substr(0, reply->find('\r'));
   }
   return false;
+}
+
+bool Picture::replicas_follow(std::string* why_not) const {
+  for (const Member& member : members_) {
+    if (member.kind != Member::Kind::kServer) continue;
+    const std::string reply = answer_of(member.port, "ROLE\r\n");
+    const bool primary = reply.find("\nmaster\r") != std::string::npos;
+    if (primary || reply.find("\nconnected\r") != std::string::npos) continue;
+    *why_not = fmt::format("{} is not connected to its primary yet", member.name);
+    return false;
+  }
+  return true;
+}
+
+bool Picture::sentinels_know_all(std::string* why_not) const {
+  for (const Member& member : members_) {
+    if (member.kind != Member::Kind::kSentinel) continue;
+    const std::string reply = answer_of(member.port, "SENTINEL MASTER master01\r\n");
+    const int64_t replicas = number_after(reply, "num-slaves");
+    const int64_t sentinels = number_after(reply, "num-other-sentinels");
+    if (replicas >= plan_.replicas && sentinels >= plan_.sentinels - 1) continue;
+    *why_not = fmt::format("{} knows {} of {} replicas and {} of {} other Sentinels", member.name, replicas,
+                           plan_.replicas, sentinels, plan_.sentinels - 1);
+    return false;
+  }
+  return true;
 }
 
 std::string Picture::role_of(const Member& member) const {

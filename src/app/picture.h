@@ -28,8 +28,9 @@ class Picture {
   int64_t pid_of(const Member& member) const;
   size_t running() const;
 
-  /// Starts every member that does not run, in order. The error says which did not start.
+  /// Starts every member that does not run, in order, or those of one kind. The error says which did not start.
   std::string start_missing();
+  std::string start_missing(Member::Kind kind);
   /// The name and end of the first child that ended since the last call, or empty.
   std::string next_death();
   /// Proxy, Sentinels, replicas, primary; each has `patience` to end before it is killed. Returns how many were
@@ -39,6 +40,11 @@ class Picture {
   /// True if writes through the proxy are acknowledged, several in a row: a proxy that has just started believes that
   /// every server is up and sends some connections to replicas. `why_not` says what it answered.
   bool accepts_writes(std::string* why_not) const;
+  /// True if every replica is connected to its primary: from then on a Sentinel finds it in its first INFO.
+  bool replicas_follow(std::string* why_not) const;
+  /// True if every Sentinel knows every replica and every other Sentinel: before that a crash of the primary may find
+  /// no successor or no majority.
+  bool sentinels_know_all(std::string* why_not) const;
   /// `primary`, `replica`, `sentinel`, `proxy`, `starting` or `down`.
   std::string role_of(const Member& member) const;
 

@@ -141,16 +141,44 @@ bool interrupted(net::SignalSource& signals, Duration wait) {
   return poll(&one, 1, static_cast<int>(to_ms(wait))) > 0 && signals.next().has_value();
 }
 
-/// Empty = a write went through.
-std::string wait_until_writable(Picture& picture, net::SignalSource& signals) {
+/// What a start waits for, one after the other.
+struct Stage {
+  bool (Picture::*reached)(std::string* why_not) const;
+  std::string_view otherwise;  // what is true if it is not reached in time
+  bool required;               // else a note is printed and the start goes on
+};
+constexpr Stage kFollowing = {&Picture::replicas_follow, "not every replica followed", false};
+constexpr Stage kWritable = {&Picture::accepts_writes, "no write went through", true};
+constexpr Stage kKnown = {&Picture::sentinels_know_all,
+                          "the Sentinels did not meet everyone (a crash now may find no successor)", false};
+
+/// Empty = reached, or late and not required.
+std::string wait_until(const Stage& stage, Picture& picture, net::SignalSource& signals) {
   const Mono end = net::read_monotonic() + kStartPatience;
   std::string why = "no answer yet";
-  while (!picture.accepts_writes(&why)) {
-    if (const std::string death = picture.next_death(); !death.empty()) return death;
-    if (net::read_monotonic() >= end) return fmt::format("no write went through within 30 s: {}", why);
+  while (!(picture.*stage.reached)(&why)) {
+    if (std::string death = picture.next_death(); !death.empty()) return death;
+    if (net::read_monotonic() >= end) {
+      std::string late = fmt::format("{} within 30 s: {}", stage.otherwise, why);
+      if (stage.required) return late;
+      say(fmt::format("Note: {}\n", late));
+      return {};
+    }
     if (interrupted(signals, kLook)) return "interrupted";
   }
   return {};
+}
+
+/// Starts what is missing and waits until a write goes through and a crash would be survived. The Sentinels come after
+/// the replicas are connected: they ask the primary for its replicas at once, and then every ten seconds only.
+std::string start(Picture& picture, net::SignalSource& signals) {
+  std::string error = picture.start_missing(Member::Kind::kServer);
+  if (error.empty()) error = wait_until(kFollowing, picture, signals);
+  if (error.empty()) error = picture.start_missing(Member::Kind::kSentinel);
+  if (error.empty()) error = picture.start_missing(Member::Kind::kProxy);
+  if (error.empty()) error = wait_until(kWritable, picture, signals);
+  if (error.empty()) error = wait_until(kKnown, picture, signals);
+  return error;
 }
 
 void follow(Picture& picture, net::SignalSource& signals, Tail& events) {
@@ -180,9 +208,7 @@ int up(const UpOptions& options) {
     say(fmt::format("Starting a primary, {} replica(s), {} Sentinel(s) and a proxy...\n", plan->replicas,
                     plan->sentinels));
   }
-  std::string error = picture.start_missing();
-  if (error.empty()) error = wait_until_writable(picture, signals);
-  if (!error.empty()) {
+  if (const std::string error = start(picture, signals); !error.empty()) {
     if (beside) return fail(error);
     picture.stop_all(kStopPatience);
     return fail(error + "\nEverything that had been started was stopped.");
