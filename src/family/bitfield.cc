@@ -69,11 +69,8 @@ std::optional<Wide> fitted(FieldType type, Wide value, Overflow overflow) {
   switch (overflow) {
     case Overflow::kFail:
       return std::nullopt;
-    case Overflow::kSaturate: {
-      // COMPAT: near the lowest int64 the original's own subtraction overflows and it saturates at the wrong end.
-      const bool misjudged = type.is_signed && type.bits < 64 && type.max() - value > INT64_MAX;
-      return value > type.max() || misjudged ? type.max() : type.min();
-    }
+    case Overflow::kSaturate:
+      return value > type.max() ? type.max() : type.min();
     case Overflow::kWrap: {
       const Wide mask = (static_cast<Wide>(1) << type.bits) - 1;
       return meaning(type, static_cast<uint64_t>(value & mask));
@@ -175,7 +172,12 @@ bool run_step(Context& c, const Step& step, std::span<char> bytes) {
   } else if (!step.type.is_signed) {
     wanted = static_cast<Wide>(static_cast<uint64_t>(step.value));  // COMPAT: a negative value is a huge one
   }
-  const auto stored = fitted(step.type, wanted, step.overflow);
+  auto stored = fitted(step.type, wanted, step.overflow);
+  if (step.kind == Step::Kind::kSet && step.overflow == Overflow::kSaturate && step.type.is_signed &&
+      step.type.bits < 64 && step.type.max() - wanted > INT64_MAX) {
+    // COMPAT: near the lowest int64 the original's own subtraction overflows and it saturates at the wrong end.
+    stored = step.type.max();
+  }
   if (!stored) {
     c.reply.null();
     return false;
