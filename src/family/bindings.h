@@ -17,6 +17,7 @@ std::span<const Binding> lcs_bindings();
 std::span<const Binding> bitmap_bindings();
 std::span<const Binding> bitfield_bindings();
 std::span<const Binding> list_bindings();
+std::span<const Binding> list_blocking_bindings();
 std::span<const Binding> set_bindings();
 std::span<const Binding> sorted_set_bindings();
 std::span<const Binding> sorted_set_algebra_bindings();

@@ -334,6 +334,21 @@ void client_unpause_command(Context& c) {
   c.reply.ok();
 }
 
+void client_unblock_command(Context& c) {
+  const bool by_error = c.argv.size() == 4 && equal_ignoring_case(c.argv[3], "error");
+  if (c.argv.size() > 4) {
+    return c.reply.error(
+        fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try CLIENT HELP.", c.argv[1]));
+  }
+  if (c.argv.size() == 4 && !by_error && !equal_ignoring_case(c.argv[3], "timeout")) {
+    return c.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  const auto id = parse_int64(c.argv[2]);
+  if (!id) return c.reply.error(command::kNotAnInteger);
+  const std::string_view error = by_error ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : "";
+  c.reply.integer(*id > 0 && c.services.unblock_session(static_cast<ClientId>(*id), error) ? 1 : 0);
+}
+
 constexpr Binding kBindings[] = {
     {"auth", auth_command},
     {"client|getname", client_getname_command},
@@ -347,6 +362,7 @@ constexpr Binding kBindings[] = {
     {"client|reply", client_reply_command},
     {"client|setinfo", client_setinfo_command},
     {"client|setname", client_setname_command},
+    {"client|unblock", client_unblock_command},
     {"client|unpause", client_unpause_command},
     {"echo", echo_command},
     {"hello", hello_command},

@@ -343,6 +343,7 @@ void swapdb_command(Context& c) {
     c.state.data->swap(static_cast<size_t>(*first), static_cast<size_t>(*second));
     touch_all(c, *first);
     touch_all(c, *second);
+    c.services.databases_changed();
   }
   ++c.dirty;
   c.reply.ok();

@@ -5,29 +5,118 @@
 
 #include "base/text.h"
 #include "family/bindings.h"
+#include "family/list.h"
 #include "family/lookup.h"
-#include "store/type/list.h"
 
 namespace holdfast::family {
-namespace {
 
 using store::Entry;
 using store::Key;
 using store::List;
 using store::Type;
 
-constexpr std::string_view kMustBePositive = "ERR value is out of range, must be positive";
+List* list_for_writing(Context& c, const Key& key, bool& wrong) {
+  return lookup_write(c, key, Type::kList, wrong) == nullptr ? nullptr : &c.db().find_for_write(key)->list();
+}
 
-enum class End : uint8_t { kLeft, kRight };
+void pop_elements(Context& c, const Key& key, List& list, End end, size_t count) {
+  count = std::min(count, list.size());
+  const auto reply = [&](std::string_view element) {
+    c.reply.bulk(element);
+    return true;
+  };
+  if (count > 0 && end == End::kLeft) {
+    list.for_each(0, count - 1, reply);
+    list.drop_front(count);
+  } else if (count > 0) {
+    list.for_each_reversed(list.size() - count, list.size() - 1, reply);
+    list.drop_back(count);
+  }
+  c.dirty += count;
+  c.modified(key.bytes);
+  c.notify(kNotifyList, end == End::kLeft ? "lpop" : "rpop", key.bytes);
+  erase_if_empty(c, key);
+}
+
+std::optional<End> read_end(std::string_view word) {
+  if (equal_ignoring_case(word, "left")) return End::kLeft;
+  if (equal_ignoring_case(word, "right")) return End::kRight;
+  return std::nullopt;
+}
+
+void move_element(Context& c, End from, End to) {
+  const Key source = c.key(c.argv[1]);
+  const Key target = c.key(c.argv[2]);
+  bool wrong = false;
+  List* list = list_for_writing(c, source, wrong);
+  if (wrong) return;
+  if (list == nullptr) return c.reply.null();
+  lookup_write(c, target, Type::kList, wrong);
+  if (wrong) return;
+  const std::string element(*list->at(from == End::kLeft ? 0 : -1));
+  from == End::kLeft ? list->drop_front(1) : list->drop_back(1);
+  Entry* entry = find_or_create(c, target, Type::kList);
+  to == End::kLeft ? entry->list().push_front(element) : entry->list().push_back(element);
+  c.modified(target.bytes);
+  c.notify(kNotifyList, to == End::kLeft ? "lpush" : "rpush", target.bytes);
+  c.reply.bulk(element);
+  c.modified(source.bytes);
+  c.notify(kNotifyList, from == End::kLeft ? "lpop" : "rpop", source.bytes);
+  erase_if_empty(c, source);
+  ++c.dirty;
+}
+
+std::optional<ListPop> read_list_pop(Context& c, size_t at) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  command::Args args = c.args(at);
+  const int64_t keys = args.integer(1, kMax, "ERR numkeys should be greater than 0");
+  if (!args.failed() && static_cast<uint64_t>(keys) > c.argv.size() - at - 2) args.fail(command::kSyntaxError);
+  ListPop pop;
+  if (!args.failed()) {
+    pop.keys = c.argv.subspan(at + 1, static_cast<size_t>(keys));
+    args = c.args(at + 1 + static_cast<size_t>(keys));
+    const auto end = read_end(args.next());
+    end ? void(pop.end = *end) : args.fail(command::kSyntaxError);
+  }
+  bool counted = false;
+  while (args.more()) {
+    if (!counted && args.left() >= 2 && args.take("count")) {
+      pop.count = static_cast<size_t>(args.integer(1, kMax, "ERR count should be greater than 0"));
+      counted = true;
+    } else {
+      args.fail(command::kSyntaxError);
+    }
+  }
+  if (!args.failed()) return pop;
+  c.reply.error(args.error());
+  return std::nullopt;
+}
+
+bool pop_first_list(Context& c, const ListPop& pop) {
+  for (const std::string_view name : pop.keys) {
+    const Key key = c.key(name);
+    bool wrong = false;
+    List* list = list_for_writing(c, key, wrong);
+    if (wrong) return false;
+    if (list == nullptr) continue;
+    const size_t wanted = std::min(pop.count, list->size());
+    c.reply.array(2);
+    c.reply.bulk(name);
+    c.reply.array(wanted);
+    pop_elements(c, key, *list, pop.end, wanted);
+    c.replace_effect({pop.end == End::kLeft ? "LPOP" : "RPOP", name, std::to_string(wanted)});
+    return true;
+  }
+  return false;
+}
+
+namespace {
+
+constexpr std::string_view kMustBePositive = "ERR value is out of range, must be positive";
 
 const List* list_for_reading(Context& c, const Key& key, bool& wrong) {
   const Entry* entry = lookup_read(c, key, Type::kList, wrong);
   return entry == nullptr ? nullptr : &entry->list();
-}
-
-/// A present list for changing it in place; null if absent or of another type (then the error is written).
-List* list_for_writing(Context& c, const Key& key, bool& wrong) {
-  return lookup_write(c, key, Type::kList, wrong) == nullptr ? nullptr : &c.db().find_for_write(key)->list();
 }
 
 void push_generic(Context& c, End end, bool only_existing) {
@@ -53,26 +142,6 @@ void rpush_command(Context& c) { push_generic(c, End::kRight, false); }
 void lpushx_command(Context& c) { push_generic(c, End::kLeft, true); }
 void rpushx_command(Context& c) { push_generic(c, End::kRight, true); }
 
-/// Takes `count` elements off one end, in order of taking; each is replied as a bulk string.
-void pop_elements(Context& c, const Key& key, List& list, End end, size_t count) {
-  count = std::min(count, list.size());
-  const auto reply = [&](std::string_view element) {
-    c.reply.bulk(element);
-    return true;
-  };
-  if (count > 0 && end == End::kLeft) {
-    list.for_each(0, count - 1, reply);
-    list.drop_front(count);
-  } else if (count > 0) {
-    list.for_each_reversed(list.size() - count, list.size() - 1, reply);
-    list.drop_back(count);
-  }
-  c.dirty += count;
-  c.modified(key.bytes);
-  c.notify(kNotifyList, end == End::kLeft ? "lpop" : "rpop", key.bytes);
-  erase_if_empty(c, key);
-}
-
 void pop_generic(Context& c, End end) {
   if (c.argv.size() > 3) {
     return c.reply.error(fmt::format("ERR wrong number of arguments for '{}' command", c.spec.name));
@@ -97,44 +166,11 @@ void pop_generic(Context& c, End end) {
 void lpop_command(Context& c) { pop_generic(c, End::kLeft); }
 void rpop_command(Context& c) { pop_generic(c, End::kRight); }
 
-std::optional<End> read_end(std::string_view word) {
-  if (equal_ignoring_case(word, "left")) return End::kLeft;
-  if (equal_ignoring_case(word, "right")) return End::kRight;
-  return std::nullopt;
-}
-
 void lmpop_command(Context& c) {
-  command::Args args = c.args();
-  const int64_t keys = args.integer(1, std::numeric_limits<int64_t>::max(), "ERR numkeys should be greater than 0");
-  if (args.failed()) return c.reply.error(args.error());
-  if (static_cast<uint64_t>(keys) > c.argv.size() - 3) return c.reply.error(command::kSyntaxError);
-  args = c.args(2 + static_cast<size_t>(keys));
-  const auto end = read_end(args.next());
-  if (!end) return c.reply.error(command::kSyntaxError);
-  int64_t count = -1;
-  while (args.more()) {
-    if (count == -1 && args.left() >= 2 && args.take("count")) {
-      count = args.integer(1, std::numeric_limits<int64_t>::max(), "ERR count should be greater than 0");
-    } else {
-      args.fail(command::kSyntaxError);
-    }
-  }
-  if (args.failed()) return c.reply.error(args.error());
-  for (const std::string_view name : c.argv.subspan(2, static_cast<size_t>(keys))) {
-    const Key key = c.key(name);
-    bool wrong = false;
-    List* list = list_for_writing(c, key, wrong);
-    if (wrong) return;
-    if (list == nullptr) continue;
-    const size_t wanted = std::min(static_cast<size_t>(std::max<int64_t>(count, 1)), list->size());
-    c.reply.array(2);
-    c.reply.bulk(name);
-    c.reply.array(wanted);
-    pop_elements(c, key, *list, *end, wanted);
-    c.replace_effect({*end == End::kLeft ? "LPOP" : "RPOP", name, std::to_string(wanted)});
-    return;
-  }
-  c.reply.null_array();
+  const auto pop = read_list_pop(c, 1);
+  if (!pop) return;
+  const uint64_t errors = c.reply.errors();
+  if (!pop_first_list(c, *pop) && c.reply.errors() == errors) c.reply.null_array();
 }
 
 void llen_command(Context& c) {
@@ -286,36 +322,14 @@ void lpos_command(Context& c) {
   for (const size_t position : found) c.reply.integer(static_cast<int64_t>(position));
 }
 
-void move_generic(Context& c, End from, End to) {
-  const Key source = c.key(c.argv[1]);
-  const Key target = c.key(c.argv[2]);
-  bool wrong = false;
-  List* list = list_for_writing(c, source, wrong);
-  if (wrong) return;
-  if (list == nullptr) return c.reply.null();
-  lookup_write(c, target, Type::kList, wrong);
-  if (wrong) return;
-  const std::string element(*list->at(from == End::kLeft ? 0 : -1));
-  from == End::kLeft ? list->drop_front(1) : list->drop_back(1);
-  Entry* entry = find_or_create(c, target, Type::kList);
-  to == End::kLeft ? entry->list().push_front(element) : entry->list().push_back(element);
-  c.modified(target.bytes);
-  c.notify(kNotifyList, to == End::kLeft ? "lpush" : "rpush", target.bytes);
-  c.reply.bulk(element);
-  c.modified(source.bytes);
-  c.notify(kNotifyList, from == End::kLeft ? "lpop" : "rpop", source.bytes);
-  erase_if_empty(c, source);
-  ++c.dirty;
-}
-
 void lmove_command(Context& c) {
   const auto from = read_end(c.argv[3]);
   const auto to = read_end(c.argv[4]);
   if (!from || !to) return c.reply.error(command::kSyntaxError);
-  move_generic(c, *from, *to);
+  move_element(c, *from, *to);
 }
 
-void rpoplpush_command(Context& c) { move_generic(c, End::kRight, End::kLeft); }
+void rpoplpush_command(Context& c) { move_element(c, End::kRight, End::kLeft); }
 
 constexpr Binding kBindings[] = {
     {"lindex", lindex_command}, {"linsert", linsert_command}, {"llen", llen_command},

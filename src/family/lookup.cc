@@ -90,6 +90,8 @@ void erase_if_empty(Context& context, const Key& key) {
 }
 
 void touch_watchers(State& state, Services& services, int db, std::string_view key) {
+  if (state.awaited_keys > 0) [[unlikely]]
+    services.awaited_key_changed(db, key);
   if (state.watchers.empty()) [[likely]]
     return;
   const auto at = state.watchers.find({db, std::string(key)});

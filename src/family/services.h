@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "family/session.h"
 #include "store/function_ref.h"
+#include "store/value.h"
 
 namespace holdfast::family {
 
@@ -42,6 +43,16 @@ class Services {
   virtual size_t publish(std::string_view channel, std::string_view message) = 0;
   /// An effect outside a command's own: lazy expiry, eviction.
   virtual void propagate(int db, std::vector<std::string> words) = 0;
+
+  // Waiting for keys (family/blocking.h)
+  /// False: this client must not wait (inside EXEC, or not an ordinary client).
+  virtual bool wait_for_keys(Context& context, store::Type type, std::span<const std::string_view> keys,
+                             int64_t timeout_ms) = 0;
+  /// Only called while State::awaited_keys > 0.
+  virtual void awaited_key_changed(int db, std::string_view key) = 0;
+  virtual void databases_changed() = 0;
+  /// CLIENT UNBLOCK; false: the client does not wait. An empty error: as if its time were over.
+  virtual bool unblock_session(ClientId id, std::string_view error) = 0;
 
   // Configuration
   virtual std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) = 0;

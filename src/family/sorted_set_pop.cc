@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "family/bindings.h"
+#include "family/blocking.h"
 #include "family/lookup.h"
 #include "family/sorted_set.h"
 
@@ -39,34 +40,86 @@ void pop_generic(Context& c, Extreme end) {
 void zpopmin_command(Context& c) { pop_generic(c, Extreme::kMin); }
 void zpopmax_command(Context& c) { pop_generic(c, Extreme::kMax); }
 
-void zmpop_command(Context& c) {
-  command::Args args = c.args();
+/// What follows ZMPOP: numkeys, keys, MIN or MAX, COUNT.
+struct SetPop {
+  std::span<const std::string_view> keys;
+  Extreme end = Extreme::kMin;
+  size_t count = 1;
+};
+
+/// From argument `at` on; nullopt: the error is written.
+std::optional<SetPop> read_set_pop(Context& c, size_t at) {
+  command::Args args = c.args(at);
   const int64_t keys = args.integer(1, kMax, "ERR numkeys should be greater than 0");
-  if (args.failed()) return c.reply.error(args.error());
-  if (static_cast<uint64_t>(keys) > c.argv.size() - 3) return c.reply.error(command::kSyntaxError);
-  args = c.args(2 + static_cast<size_t>(keys));
-  const bool max = args.take("max");
-  if (!max && !args.take("min")) return c.reply.error(command::kSyntaxError);
-  std::optional<int64_t> count;
+  if (!args.failed() && static_cast<uint64_t>(keys) > c.argv.size() - at - 2) args.fail(command::kSyntaxError);
+  SetPop pop;
+  if (!args.failed()) {
+    pop.keys = c.argv.subspan(at + 1, static_cast<size_t>(keys));
+    args = c.args(at + 1 + static_cast<size_t>(keys));
+    if (args.take("max")) {
+      pop.end = Extreme::kMax;
+    } else if (!args.take("min")) {
+      args.fail(command::kSyntaxError);
+    }
+  }
+  bool counted = false;
   while (args.more()) {
-    if (!count && args.left() >= 2 && args.take("count")) {
-      count = args.integer(1, kMax, "ERR count should be greater than 0");
+    if (!counted && args.left() >= 2 && args.take("count")) {
+      pop.count = static_cast<size_t>(args.integer(1, kMax, "ERR count should be greater than 0"));
+      counted = true;
     } else {
       args.fail(command::kSyntaxError);
     }
   }
-  if (args.failed()) return c.reply.error(args.error());
-  for (const std::string_view name : c.argv.subspan(2, static_cast<size_t>(keys))) {
+  if (!args.failed()) return pop;
+  c.reply.error(args.error());
+  return std::nullopt;
+}
+
+enum class Popped : uint8_t { kYes, kNothing, kError };
+
+/// Pops from the first sorted set that is there. Nothing: nothing is replied.
+Popped pop_first_set(Context& c, const SetPop& pop, PopReply form) {
+  for (const std::string_view name : pop.keys) {
     const Key key = c.key(name);
     bool wrong = false;
     SortedSet* set = sorted_set_for_writing(c, key, wrong);
-    if (wrong) return;
+    if (wrong) return Popped::kError;
     if (set == nullptr) continue;
-    const size_t popped = pop_members(c, key, *set, max ? Extreme::kMax : Extreme::kMin,
-                                      static_cast<size_t>(count.value_or(1)), PopReply::kKeyAndPairs);
-    return c.replace_effect({max ? "ZPOPMAX" : "ZPOPMIN", name, std::to_string(popped)});
+    const size_t count = pop_members(c, key, *set, pop.end, pop.count, form);
+    const std::string_view effect = pop.end == Extreme::kMax ? "ZPOPMAX" : "ZPOPMIN";
+    if (form == PopReply::kKeyFlat) {
+      c.replace_effect({effect, name});
+    } else {
+      c.replace_effect({effect, name, std::to_string(count)});
+    }
+    return Popped::kYes;
   }
-  c.reply.null_array();
+  return Popped::kNothing;
+}
+
+void zmpop_command(Context& c) {
+  const auto pop = read_set_pop(c, 1);
+  if (pop && pop_first_set(c, *pop, PopReply::kKeyAndPairs) == Popped::kNothing) c.reply.null_array();
+}
+
+// Waiting for one.
+
+void pop_or_wait(Context& c, const SetPop& pop, PopReply form, std::string_view timeout_text) {
+  const auto timeout = read_timeout(c, timeout_text);
+  if (!timeout || pop_first_set(c, pop, form) != Popped::kNothing) return;
+  if (!wait_for_keys(c, store::Type::kSortedSet, pop.keys, *timeout)) c.reply.null_array();
+}
+
+void bzmpop_command(Context& c) {
+  const auto pop = read_set_pop(c, 2);
+  if (pop) pop_or_wait(c, *pop, PopReply::kKeyAndPairs, c.argv[1]);
+}
+void bzpopmin_command(Context& c) {
+  pop_or_wait(c, {c.argv.subspan(1, c.argv.size() - 2), Extreme::kMin}, PopReply::kKeyFlat, c.argv.back());
+}
+void bzpopmax_command(Context& c) {
+  pop_or_wait(c, {c.argv.subspan(1, c.argv.size() - 2), Extreme::kMax}, PopReply::kKeyFlat, c.argv.back());
 }
 
 // ZRANDMEMBER.
@@ -134,9 +187,9 @@ void zrandmember_command(Context& c) {
 }
 
 constexpr Binding kBindings[] = {
-    {"zmpop", zmpop_command},
-    {"zpopmax", zpopmax_command},
-    {"zpopmin", zpopmin_command},
+    {"bzmpop", bzmpop_command},           {"bzpopmax", bzpopmax_command},
+    {"bzpopmin", bzpopmin_command},       {"zmpop", zmpop_command},
+    {"zpopmax", zpopmax_command},         {"zpopmin", zpopmin_command},
     {"zrandmember", zrandmember_command},
 };
 

@@ -80,6 +80,8 @@ struct State {
   int64_t started_unix_s = 0;
   /// Clients watching a key: (database, key) to client ids. Empty most of the time, which is all a write checks.
   std::map<std::pair<int, std::string>, std::vector<ClientId>> watchers;
+  /// Keys that blocked clients wait for; zero most of the time, which is all a write checks.
+  size_t awaited_keys = 0;
 };
 
 }  // namespace holdfast::family

@@ -62,6 +62,7 @@ std::string client_line(const family::State& state, const Session& session, Now 
   if (session.role == family::Role::kPrimary) flags += 'M';
   if (subscriptions > 0) flags += 'P';
   if (session.transaction.open) flags += 'x';
+  if (session.blocked) flags += 'b';
   if (session.transaction.dirty_watch) flags += 'd';
   if (session.close_after_reply) flags += 'c';
   if (session.no_evict) flags += 'e';

@@ -60,17 +60,29 @@ void count_error(family::State& state, const std::string& text) {
 }  // namespace
 
 HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
-  for (const auto bindings : {family::connection_bindings(),     family::keys_bindings(),
-                              family::dump_bindings(),           family::object_bindings(),
-                              family::sort_bindings(),           family::lcs_bindings(),
-                              family::bitmap_bindings(),         family::bitfield_bindings(),
-                              family::command_bindings(),        family::string_bindings(),
-                              family::list_bindings(),           family::set_bindings(),
-                              family::sorted_set_bindings(),     family::sorted_set_algebra_bindings(),
-                              family::sorted_set_pop_bindings(), family::sorted_set_range_bindings(),
-                              family::hash_bindings(),           family::pubsub_bindings(),
-                              family::transaction_bindings(),    family::admin_bindings(),
-                              family::introspection_bindings(),  family::replication_bindings()}) {
+  for (const auto bindings : {family::connection_bindings(),
+                              family::keys_bindings(),
+                              family::dump_bindings(),
+                              family::object_bindings(),
+                              family::sort_bindings(),
+                              family::lcs_bindings(),
+                              family::bitmap_bindings(),
+                              family::bitfield_bindings(),
+                              family::command_bindings(),
+                              family::string_bindings(),
+                              family::list_bindings(),
+                              family::list_blocking_bindings(),
+                              family::set_bindings(),
+                              family::sorted_set_bindings(),
+                              family::sorted_set_algebra_bindings(),
+                              family::sorted_set_pop_bindings(),
+                              family::sorted_set_range_bindings(),
+                              family::hash_bindings(),
+                              family::pubsub_bindings(),
+                              family::transaction_bindings(),
+                              family::admin_bindings(),
+                              family::introspection_bindings(),
+                              family::replication_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
       SpecIndex index = command::find_command(binding.name.substr(0, bar));
@@ -171,6 +183,14 @@ void Dispatcher::run_queued(const DispatchHost& host, Context& outer, const fami
   const command::Spec& spec = command::spec_at(command.spec);
   command::Reply reply(host.services.output_of(outer.session), outer.session.protocol, outer.reply.muted());
   Context context(host.state, host.services, outer.session, spec, argv, reply, outer.now);
+  call(host, context, command.spec);
+}
+
+void Dispatcher::run_again(const DispatchHost& host, Session& session, const family::QueuedCommand& command, Now now) {
+  const std::vector<std::string_view> argv(command.argv.begin(), command.argv.end());
+  const bool muted = session.reply_mode != family::ReplyMode::kOn;
+  command::Reply reply(host.services.output_of(session), session.protocol, muted);
+  Context context(host.state, host.services, session, command::spec_at(command.spec), argv, reply, now);
   call(host, context, command.spec);
 }
 

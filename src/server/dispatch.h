@@ -45,6 +45,8 @@ class Dispatcher {
   bool dispatch(const DispatchHost& host, family::Session& session, std::span<const std::string_view> argv, Now now);
   /// A command out of EXEC's queue; everything was checked when it was queued, but for the gate.
   void run_queued(const DispatchHost& host, family::Context& outer, const family::QueuedCommand& command);
+  /// The command of a client that waited for a key; it passed the gate when it came.
+  void run_again(const DispatchHost& host, family::Session& session, const family::QueuedCommand& command, Now now);
   bool has_handler(command::SpecIndex index) const { return table_.at(index) != nullptr; }
 
  private:

@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "family/lookup.h"
 #include "family/transaction.h"
+#include "server/blocked.h"
 #include "server/replication.h"
 #include "server/saving.h"
 
@@ -41,6 +42,7 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   state_.stats.commands_by_spec.resize(command::all_specs().size());
   saving_ = std::make_unique<Saving>(*this);
   replication_ = std::make_unique<Replication>(*this);
+  blocked_ = std::make_unique<Blocked>(*this);
 }
 
 Engine::~Engine() = default;
@@ -51,6 +53,7 @@ void Engine::begin_turn() { clients_.purge(); }
 
 void Engine::end_turn(Now now) {
   flush_effects(now);
+  serve_blocked(now);
   for (size_t i = 0; i < touched_.size(); ++i) {
     Session* session = clients_.find(touched_[i]);
     if (session == nullptr) continue;
@@ -67,6 +70,10 @@ void Engine::flush_effects(Now now) {
   propagator_.finish(stream_);
   replication_->feed(stream_, now);
   stream_.clear();
+}
+
+void Engine::serve_blocked(Now now) {
+  blocked_->serve(now, now.mono < pause_until_);
 }
 
 OutQueue& Engine::output_of(Session& session) {
@@ -260,6 +267,7 @@ bool Engine::serve(Session& session, Now now) {
     return false;
   }
   flush_effects(now);
+  serve_blocked(now);
   return clients_.find(conn) != nullptr;
 }
 
@@ -313,6 +321,7 @@ void Engine::forget_session(Session& session, Now now) {
   state_.hub.forget(session.id);
   over_soft_limit_.erase(session.id);
   std::erase(paused_, session.id);
+  blocked_->session_gone(session.id);
   replication_->session_gone(session, now);
   clients_.close(session);
 }
@@ -346,6 +355,7 @@ void Engine::tick(Now now) {
   begin_turn();
   now_ = now;
   end_pause(now);
+  blocked_->tick(now);
   expire_due(now);
   close_idle(now);
   if (state_.data->pending() > 0) state_.data->reclaim(kReclaimPerTurn);
@@ -357,7 +367,8 @@ void Engine::tick(Now now) {
 Mono Engine::next_deadline() const {
   if (state_.data->pending() > 0) return now_.mono;
   Mono next = std::min(saving_->next_deadline(), replication_->next_deadline());
-  if (!paused_.empty()) next = std::min(next, pause_until_);
+  next = std::min(next, blocked_->next_deadline());
+  if (!paused_.empty() || blocked_->has_ready()) next = std::min(next, pause_until_);
   if (state_.settings.timeout_s > 0 && clients_.size() > 0) next = std::min(next, next_idle_check_);
   if (!state_.replication.is_replica && state_.active_expire && !state_.loading) {
     int64_t due = INT64_MAX;

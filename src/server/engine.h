@@ -22,6 +22,7 @@
 
 namespace holdfast::server {
 
+class Blocked;
 class Replication;
 class Saving;
 
@@ -74,6 +75,7 @@ class Engine final : public Machine, public family::Services {
   const EngineOptions& options() const { return options_; }
   const ProcessUsage& usage() const { return usage_; }
   const Replication& replication() const { return *replication_; }
+  const Blocked& blocked() const { return *blocked_; }
   void check_invariants() const;
 
   // Services
@@ -88,6 +90,11 @@ class Engine final : public Machine, public family::Services {
   bool has_handler(command::SpecIndex index) const override { return dispatcher_.has_handler(index); }
   size_t publish(std::string_view channel, std::string_view message) override;
   void propagate(int db, std::vector<std::string> words) override;
+  bool wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
+                     int64_t timeout_ms) override;
+  void awaited_key_changed(int db, std::string_view key) override;
+  void databases_changed() override;
+  bool unblock_session(family::ClientId id, std::string_view error) override;
   std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) override;
   std::string config_set(std::span<const std::string_view> pairs, Now now) override;
   void config_rewrite(family::Session& session) override;
@@ -108,6 +115,7 @@ class Engine final : public Machine, public family::Services {
   void wait(family::Context& context) override;
 
  private:
+  friend class Blocked;
   friend class Replication;
   friend class Saving;
 
@@ -126,6 +134,8 @@ class Engine final : public Machine, public family::Services {
   bool serve(family::Session& session, Now now);
   DispatchHost dispatch_host();
   void flush_effects(Now now);
+  /// Serves blocked clients, unless a pause holds writes back.
+  void serve_blocked(Now now);
   void check_output_limit(family::Session& session, Now now);
   void forget_session(family::Session& session, Now now);
   void drop_session(family::Session& session, action::CloseMode mode, Now now);
@@ -148,6 +158,7 @@ class Engine final : public Machine, public family::Services {
   Propagator propagator_;
   std::unique_ptr<Saving> saving_;
   std::unique_ptr<Replication> replication_;
+  std::unique_ptr<Blocked> blocked_;
 
   std::vector<ConnId> touched_;  // sessions with new output in this turn
   std::string stream_;           // effects of one unit, encoded; kept for its capacity

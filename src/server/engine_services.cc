@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/error_text.h"
 #include "base/text.h"
+#include "server/blocked.h"
 #include "server/engine.h"
 #include "server/info.h"
 #include "server/replication.h"
@@ -46,6 +47,16 @@ size_t Engine::publish(std::string_view channel, std::string_view message) {
 void Engine::propagate(int db, std::vector<std::string> words) {
   if (replication_->keeps_stream() && !state_.replication.is_replica) propagator_.add(db, words);
 }
+
+bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
+                           int64_t timeout_ms) {
+  if (in_exec() || context.session.role != family::Role::kNormal) return false;
+  blocked_->wait(context, type, keys, timeout_ms);
+  return true;
+}
+void Engine::awaited_key_changed(int db, std::string_view key) { blocked_->key_changed(db, key); }
+void Engine::databases_changed() { blocked_->all_changed(); }
+bool Engine::unblock_session(family::ClientId id, std::string_view error) { return blocked_->release(id, error); }
 
 void Engine::log(LogLevel level, std::string text) {
   static constexpr std::string_view kLevels[] = {"debug", "verbose", "notice", "warning"};
@@ -190,6 +201,10 @@ void Engine::background_save(family::Context& context, bool schedule) { saving_-
 std::string Engine::reload(Now now) { return saving_->reload(now); }
 
 void Engine::replicate_from(const std::string& host, int port, Now now) {
+  if (!host.empty()) {
+    blocked_->release_all(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)");
+  }
   replication_->replicate_from(host, port, now);
 }
 void Engine::psync(family::Context& context) { replication_->psync(context); }
@@ -200,6 +215,7 @@ void Engine::wait(family::Context& context) { replication_->wait(context); }
 void Engine::check_invariants() const {
   state_.hub.check_invariants();
   replication_->check_invariants();
+  blocked_->check_invariants();
 }
 
 }  // namespace holdfast::server

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "server/blocked.h"
 #include "server/engine.h"
 #include "server/replication.h"
 
@@ -50,10 +51,11 @@ std::string server_section(const Input& in) {
 std::string clients_section(const Input& in) {
   return field("connected_clients", in.clients) + field("cluster_connections", 0) +
          field("maxclients", in.state.settings.maxclients) + field("client_recent_max_input_buffer", 0) +
-         field("client_recent_max_output_buffer", 0) + field("blocked_clients", 0) + field("tracking_clients", 0) +
-         field("pubsub_clients", in.state.hub.channel_count()) + field("watching_clients", in.state.watchers.size()) +
-         field("clients_in_timeout_table", 0) + field("total_watched_keys", in.state.watchers.size()) +
-         field("total_blocking_keys", 0) + field("total_blocking_keys_on_nokey", 0);
+         field("client_recent_max_output_buffer", 0) + field("blocked_clients", in.engine.blocked().clients()) +
+         field("tracking_clients", 0) + field("pubsub_clients", in.state.hub.channel_count()) +
+         field("watching_clients", in.state.watchers.size()) + field("clients_in_timeout_table", 0) +
+         field("total_watched_keys", in.state.watchers.size()) +
+         field("total_blocking_keys", in.engine.blocked().keys()) + field("total_blocking_keys_on_nokey", 0);
 }
 
 std::string memory_section(const Input& in) {

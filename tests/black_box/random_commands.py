@@ -18,7 +18,7 @@ FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3,
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "blocking": 1,
            "connection": 2}
 
 
@@ -188,6 +188,14 @@ class Generator:
                 lambda: ["RESTORE", k(), r.choice(["0", "-1", "x", "5000"]), v(), *self.options(["REPLACE"], ["IDLETIME", n], ["FREQ", n])],
                 lambda: ["OBJECT", r.choice(["IDLETIME", "FREQ", "REFCOUNT"]), k()], lambda: ["OBJECT", "HELP"],
                 lambda: ["COMMAND", "GETKEYS", *self.command()], lambda: ["DUMP", "none"],
+            ],
+            "blocking": [  # a wait ends within milliseconds
+                lambda: ["BLPOP", k(), r.choice(["x", "-1"])], lambda: ["BLMPOP", "0.01", "0", k(), "LEFT"],
+                lambda: ["BLMPOP", "0.001", r.choice(["1", "2", "x"]), k(), k(), r.choice(["LEFT", "UP"]), *self.options(["COUNT", n])],
+                lambda: [r.choice(["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"]), k(), k(), "0.001"],
+                lambda: ["BLMOVE", k(), k(), "LEFT", r.choice(["RIGHT", "UP"]), "0.001"], lambda: ["BRPOPLPUSH", k(), k(), "0.001"],
+                lambda: ["BZMPOP", "0.001", r.choice(["1", "2", "0"]), k(), k(), r.choice(["MIN", "MAX"]), *self.options(["COUNT", n])],
+                lambda: ["CLIENT", "UNBLOCK", r.choice(["0", "x", "99999"]), *self.options(["TIMEOUT"], ["BAD"])],
             ],
             "bitmap": [
                 lambda: ["SETBIT", k(), bit(), r.choice(["0", "1", "1", "2", "x"])], lambda: ["GETBIT", k(), bit()],
