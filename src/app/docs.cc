@@ -62,8 +62,9 @@ void print_directives() {
   fmt::print("# Directives\nWritten by `./x docs` from the tables.\n\n## Data server (redis.conf)\n");
   fmt::print("| directive | older name | default | at run time | meaning |\n|---|---|---|---|---|\n");
   const family::Settings defaults;
-  for (const server::ConfigRow& row : server::config_rows()) {
-    fmt::print("| {} | {} | `{}` | {} | {} |\n", row.name, row.alias, row.print(defaults),
+  for (const server::ConfigRow* listed : server::config_rows()) {
+    const server::ConfigRow& row = *listed;
+    fmt::print("| {} | {} | `{}` | {} | {} |\n", row.name, row.alias, row.print(row, defaults),
                (row.flags & server::kConfigImmutable) != 0 ? "no" : "CONFIG SET", row.summary);
   }
   fmt::print("\n## Proxy (haproxy.cfg)\n| keyword | meaning |\n|---|---|\n");

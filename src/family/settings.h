@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,9 @@ struct Settings {
   int64_t slowlog_log_slower_than_us = 10000;
   int64_t slowlog_max_len = 128;
   int64_t shutdown_timeout_s = 10;
+
+  /// Directives that are accepted and shown but have no effect (yet), where they differ from their initial value.
+  std::map<std::string, std::string, std::less<>> accepted;
 };
 
 }  // namespace holdfast::family

@@ -3,6 +3,8 @@
 // Source: redis.conf 7.2 (names, units, ranges, error texts).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,13 +30,22 @@ struct ConfigRow {
   std::string_view alias;  // the older name, empty if none
   unsigned flags;
   /// Empty = good; else the error's words.
-  std::string (*parse)(Settings&, Values);
+  std::string (*parse)(const ConfigRow&, Settings&, Values);
   /// CONFIG GET's value.
-  std::string (*print)(const Settings&);
+  std::string (*print)(const ConfigRow&, const Settings&);
   std::string_view summary;
+  // Of rows that are kept but not acted on (config_accepted.cc).
+  std::string_view initial = {};
+  std::string_view choices = {};  // comma separated; empty: any
 };
 
-std::span<const ConfigRow> config_rows();
+/// All rows, by name.
+std::span<const ConfigRow* const> config_rows();
+// Its parts.
+std::span<const ConfigRow> acted_rows();
+std::span<const ConfigRow> accepted_rows();
+/// `1k` = 1000, `1kb` = 1024 and so on, in any case.
+std::optional<int64_t> parse_memory(std::string_view text);
 /// A value as CONFIG SET hands it over: one argument, split only by directives that want several words.
 std::vector<std::string> config_values(const ConfigRow& row, std::string_view value);
 /// The directive as CONFIG REWRITE writes it; several lines where a file has several, none where it has none.

@@ -21,7 +21,7 @@ constexpr std::string_view kWrongCount = "wrong number of arguments";
 // Kinds of values.
 
 template <auto Member>
-std::string parse_bool(Settings& settings, Values values) {
+std::string parse_bool(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   const bool yes = equal_ignoring_case(values[0], "yes");
   if (!yes && !equal_ignoring_case(values[0], "no")) return "argument must be 'yes' or 'no'";
@@ -29,34 +29,12 @@ std::string parse_bool(Settings& settings, Values values) {
   return {};
 }
 template <auto Member>
-std::string print_bool(const Settings& settings) {
+std::string print_bool(const ConfigRow&, const Settings& settings) {
   return settings.*Member ? "yes" : "no";
 }
 
-/// `1k` = 1000, `1kb` = 1024 and so on, in any case.
-std::optional<int64_t> parse_memory(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    int64_t factor;
-  };
-  static constexpr Unit kUnits[] = {{"", 1},        {"b", 1},        {"k", 1000},       {"kb", 1024},
-                                    {"m", 1000000}, {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
-  const size_t digits = text.find_first_not_of("-0123456789");
-  const auto number = parse_int64(text.substr(0, digits));
-  if (!number) return std::nullopt;
-  const std::string_view unit = digits == std::string_view::npos ? std::string_view() : text.substr(digits);
-  for (const Unit& row : kUnits) {
-    int64_t value = 0;
-    if (equal_ignoring_case(row.name, unit)) {
-      if (__builtin_mul_overflow(*number, row.factor, &value)) return std::nullopt;
-      return value;
-    }
-  }
-  return std::nullopt;
-}
-
 template <auto Member, int64_t Min, int64_t Max>
-std::string parse_integer(Settings& settings, Values values) {
+std::string parse_integer(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   const auto value = parse_int64(values[0]);
   if (!value) return "argument couldn't be parsed into an integer";
@@ -65,7 +43,7 @@ std::string parse_integer(Settings& settings, Values values) {
   return {};
 }
 template <auto Member, int64_t Min, int64_t Max>
-std::string parse_bytes(Settings& settings, Values values) {
+std::string parse_bytes(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   const auto value = parse_memory(values[0]);
   if (!value) return "argument must be a memory value";
@@ -74,12 +52,12 @@ std::string parse_bytes(Settings& settings, Values values) {
   return {};
 }
 template <auto Member>
-std::string print_integer(const Settings& settings) {
+std::string print_integer(const ConfigRow&, const Settings& settings) {
   return std::to_string(settings.*Member);
 }
 
 template <auto Member, int64_t Min, int64_t Max>
-std::string parse_limit(Settings& settings, Values values) {
+std::string parse_limit(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   const auto value = parse_int64(values[0]);
   if (!value) return "argument couldn't be parsed into an integer";
@@ -89,18 +67,18 @@ std::string parse_limit(Settings& settings, Values values) {
   return {};
 }
 template <auto Member>
-std::string print_limit(const Settings& settings) {
+std::string print_limit(const ConfigRow&, const Settings& settings) {
   return std::to_string(settings.limits.*Member);
 }
 
 template <auto Member>
-std::string parse_text(Settings& settings, Values values) {
+std::string parse_text(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   settings.*Member = values[0];
   return {};
 }
 template <auto Member>
-std::string print_text(const Settings& settings) {
+std::string print_text(const ConfigRow&, const Settings& settings) {
   return settings.*Member;
 }
 
@@ -119,7 +97,7 @@ std::string parse_choice(Settings& settings, Values values, std::string_view cho
 
 // Directives with a grammar of their own.
 
-std::string parse_save(Settings& settings, Values values) {
+std::string parse_save(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() == 1 && values[0].empty()) {
     settings.save.clear();
     return {};
@@ -141,7 +119,7 @@ std::string parse_save(Settings& settings, Values values) {
   settings.save = std::move(points);
   return {};
 }
-std::string print_save(const Settings& settings) {
+std::string print_save(const ConfigRow&, const Settings& settings) {
   std::string out;
   for (const SavePoint& point : settings.save) {
     if (!out.empty()) out += ' ';
@@ -150,7 +128,7 @@ std::string print_save(const Settings& settings) {
   return out;
 }
 
-std::string parse_bind(Settings& settings, Values values) {
+std::string parse_bind(const ConfigRow&, Settings& settings, Values values) {
   std::vector<std::string> words(values.begin(), values.end());
   if (words.size() == 1) {
     words.clear();
@@ -160,9 +138,11 @@ std::string parse_bind(Settings& settings, Values values) {
   settings.bind = std::move(words);
   return {};
 }
-std::string print_bind(const Settings& settings) { return fmt::format("{}", fmt::join(settings.bind, " ")); }
+std::string print_bind(const ConfigRow&, const Settings& settings) {
+  return fmt::format("{}", fmt::join(settings.bind, " "));
+}
 
-std::string parse_replicaof(Settings& settings, Values given) {
+std::string parse_replicaof(const ConfigRow&, Settings& settings, Values given) {
   std::vector<std::string> values(given.begin(), given.end());
   if (values.size() == 1) split_quoted(given[0], values);  // `--replicaof "host port"`
   if (values.size() != 2) return std::string(kWrongCount);
@@ -177,7 +157,7 @@ std::string parse_replicaof(Settings& settings, Values given) {
   settings.replicaof_port = *port;
   return {};
 }
-std::string print_replicaof(const Settings& settings) {
+std::string print_replicaof(const ConfigRow&, const Settings& settings) {
   return settings.replicaof_host.empty() ? "" : fmt::format("{} {}", settings.replicaof_host, settings.replicaof_port);
 }
 
@@ -197,7 +177,7 @@ constexpr uint32_t kNotifyAll = family::kNotifyGeneric | family::kNotifyString |
                                 family::kNotifyExpired | family::kNotifyEvicted | family::kNotifyStream |
                                 family::kNotifyModule;
 
-std::string parse_notify(Settings& settings, Values values) {
+std::string parse_notify(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   uint32_t bits = 0;
   for (const char c : values[0]) {
@@ -213,7 +193,7 @@ std::string parse_notify(Settings& settings, Values values) {
   settings.notify_keyspace_events = bits;
   return {};
 }
-std::string print_notify(const Settings& settings) {
+std::string print_notify(const ConfigRow&, const Settings& settings) {
   const uint32_t bits = settings.notify_keyspace_events;
   std::string out;
   const bool all = (bits & kNotifyAll) == kNotifyAll;
@@ -235,7 +215,7 @@ constexpr OutputClass kOutputClasses[] = {
     {"pubsub", "pubsub", &Settings::output_limit_pubsub},
 };
 
-std::string parse_output_limits(Settings& settings, Values values) {
+std::string parse_output_limits(const ConfigRow&, Settings& settings, Values values) {
   std::vector<std::string> words(values.begin(), values.end());
   if (words.size() == 1) split_quoted(values[0], words);
   if (words.empty() || words.size() % 4 != 0) return "Wrong number of arguments in buffer limit configuration.";
@@ -256,7 +236,7 @@ std::string parse_output_limits(Settings& settings, Values values) {
   settings = copy;
   return {};
 }
-std::string print_output_limits(const Settings& settings) {
+std::string print_output_limits(const ConfigRow&, const Settings& settings) {
   std::string out;
   for (const OutputClass& row : kOutputClasses) {
     const OutputLimit& limit = settings.*(row.member);
@@ -266,7 +246,7 @@ std::string print_output_limits(const Settings& settings) {
   return out;
 }
 
-std::string parse_octal(Settings& settings, Values values) {
+std::string parse_octal(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   int64_t mode = 0;
   const std::string& text = values[0];
@@ -277,32 +257,34 @@ std::string parse_octal(Settings& settings, Values values) {
   settings.unixsocketperm = mode;
   return {};
 }
-std::string print_octal(const Settings& settings) { return fmt::format("{:o}", settings.unixsocketperm); }
+std::string print_octal(const ConfigRow&, const Settings& settings) {
+  return fmt::format("{:o}", settings.unixsocketperm);
+}
 
 template <auto Member>
-std::string parse_access(Settings& settings, Values values) {
+std::string parse_access(const ConfigRow&, Settings& settings, Values values) {
   return parse_choice<Member>(settings, values, "no, yes, local");
 }
-std::string parse_loglevel(Settings& settings, Values values) {
+std::string parse_loglevel(const ConfigRow&, Settings& settings, Values values) {
   return parse_choice<&Settings::loglevel>(settings, values, "debug, verbose, notice, warning, nothing");
 }
-std::string parse_supervised(Settings& settings, Values values) {
+std::string parse_supervised(const ConfigRow&, Settings& settings, Values values) {
   return parse_choice<&Settings::supervised>(settings, values, "upstart, systemd, auto, no");
 }
-std::string parse_policy(Settings& settings, Values values) {
+std::string parse_policy(const ConfigRow&, Settings& settings, Values values) {
   return parse_choice<&Settings::maxmemory_policy>(settings, values,
                                                    "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, "
                                                    "allkeys-lru, allkeys-lfu, allkeys-random, noeviction");
 }
-std::string parse_dbfilename(Settings& settings, Values values) {
+std::string parse_dbfilename(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
   if (values[0].find('/') != std::string::npos) return "dbfilename can't be a path, just a filename";
   settings.dbfilename = values[0];
   return {};
 }
 /// An append-only file is not written yet; switching it on must not pretend that writes are on disk.
-std::string parse_appendonly(Settings& settings, Values values) {
-  const std::string error = parse_bool<&Settings::appendonly>(settings, values);
+std::string parse_appendonly(const ConfigRow& row, Settings& settings, Values values) {
+  const std::string error = parse_bool<&Settings::appendonly>(row, settings, values);
   if (error.empty() && settings.appendonly) {
     settings.appendonly = false;
     return "appendonly is not supported by this version";
@@ -310,7 +292,9 @@ std::string parse_appendonly(Settings& settings, Values values) {
   return error;
 }
 /// CONFIG SET of `dir` would change where running saves go; the process changes its directory at start only.
-std::string parse_dir(Settings& settings, Values values) { return parse_text<&Settings::dir>(settings, values); }
+std::string parse_dir(const ConfigRow& row, Settings& settings, Values values) {
+  return parse_text<&Settings::dir>(row, settings, values);
+}
 
 #define HF_BOOL(name, alias, flags, member, summary) \
   ConfigRow { name, alias, flags, parse_bool<&Settings::member>, print_bool<&Settings::member>, summary }
@@ -424,7 +408,7 @@ constexpr ConfigRow kRows[] = {
 
 }  // namespace
 
-std::span<const ConfigRow> config_rows() { return kRows; }
+std::span<const ConfigRow> acted_rows() { return kRows; }
 
 std::vector<std::string> config_values(const ConfigRow& row, std::string_view value) {
   std::vector<std::string> words;
@@ -449,7 +433,7 @@ std::vector<std::string> config_lines(const ConfigRow& row, const Settings& sett
     }
     return lines;
   }
-  const std::string value = row.print(settings);
+  const std::string value = row.print(row, settings);
   if (row.parse == parse_replicaof) {
     if (value.empty()) return {};
     return {"replicaof " + value};

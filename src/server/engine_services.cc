@@ -81,11 +81,12 @@ void Engine::reset_stats() {
 
 std::vector<std::pair<std::string, std::string>> Engine::config_get(std::span<const std::string_view> patterns) {
   std::vector<std::pair<std::string, std::string>> out;
-  for (const ConfigRow& row : config_rows()) {
+  for (const ConfigRow* listed : config_rows()) {
+    const ConfigRow& row = *listed;
     for (const std::string_view name : {row.name, row.alias}) {
       const auto wanted = [&](std::string_view pattern) { return glob_match(pattern, name, true); };
       if (!name.empty() && std::any_of(patterns.begin(), patterns.end(), wanted)) {
-        out.emplace_back(name, row.print(state_.settings));
+        out.emplace_back(name, row.print(row, state_.settings));
       }
     }
   }

@@ -14,7 +14,7 @@ namespace holdfast::store {
 
 /// Where compact forms end; names and defaults are those of redis.conf 7.2.
 struct Limits {
-  uint32_t hash_max_listpack_entries = 128;
+  uint32_t hash_max_listpack_entries = 512;
   uint32_t hash_max_listpack_value = 64;
   /// > 0: elements per node; -1..-5: 4, 8, 16, 32, 64 KiB per node.
   int32_t list_max_listpack_size = -2;
