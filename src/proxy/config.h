@@ -152,6 +152,7 @@ struct ProxyConfig {
   CheckProgram check_program;  // what check_kind means, set once the whole file is read
   CheckProgram tcp_check_rules;
   bool log_health_checks = false;
+  bool redis_fast_check = true;  // ADR 0012
   bool allbackups = false;
   bool nolinger = false;
   bool abortonclose = false;

@@ -124,9 +124,10 @@ TEST(Config, UnknownLogVariablesAreRefused) {
   EXPECT_EQ(parse(head + "%ci:%cp\\ [%t]\\ %{+Q}b\\ 100%%\n").exit_code, 0);
 }
 
-TEST(Config, ExtensionsHideBehindAnUnknownFeature) {
-  EXPECT_EQ(parse(".if feature(REDIS_AWARE)\nnonsense here\n.endif\nlisten l\n bind :1\n timeout client 1\n").exit_code,
-            0);
+TEST(Config, ExtensionsHideBehindAFeature) {
+  const std::string tail = ".endif\nlisten l\n bind :1\n timeout client 1\n";
+  EXPECT_EQ(parse(".if feature(NO_SUCH_THING)\nnonsense here\n" + tail).exit_code, 0);
+  EXPECT_EQ(parse(".if feature(REDIS_AWARE)\nnonsense here\n" + tail).exit_code, 1);
 }
 
 TEST(CommandLine, TheUsualSwitches) {

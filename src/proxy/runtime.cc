@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
 
@@ -63,7 +64,10 @@ void Runtime::build_proxies() {
 
 void Runtime::build_servers(BackendState& backend) {
   const ProxyConfig& proxy = *backend.config;
-  backend.check = std::make_unique<CompiledCheck>(proxy.check_program);
+  CheckProgram program = proxy.check_program;
+  backend.asks_role = proxy.redis_fast_check && asks_redis_role(program);
+  program.conclude_on_reply = backend.asks_role;
+  backend.check = std::make_unique<CompiledCheck>(std::move(program));
   const auto index = static_cast<uint32_t>(backends.size() - 1);
   for (uint32_t i = 0; i < proxy.servers.size(); ++i) {
     const ServerConfig& server = proxy.servers[i];

@@ -92,6 +92,7 @@ struct BackendState {
   std::deque<uint32_t> queue;  // sessions without a server
   BalanceState balance;
   std::unique_ptr<CompiledCheck> check;
+  bool asks_role = false;  // checked for a Redis role, promptly (check/redis_role.h)
   Counters counters;
   int64_t fullconn = 0;
   bool up = true;

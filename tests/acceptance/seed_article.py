@@ -168,6 +168,10 @@ class Article(unittest.TestCase):
         wait_for(f"{other} to be the primary", lambda: self.replication(other).get("role") == "master", 10)
         took = time.monotonic() - started
         self.assertLess(took, seconds, "the crash took longer than the article's own patience allows")
+        wait_for("a write through the proxy", lambda: self.cli("6378", "set", "after", "crash", check=False).strip() == "OK", 5)
+        served = time.monotonic() - started
+        self.assertLess(served, seconds + 0.9, "the proxy did not follow")
+        print(f"a write through the proxy after {served:.2f} s")
         print(f"crash of {port}: {other} was the primary after {took:.2f} s")
 
     def bring_back(self, port, primary, after):

@@ -129,7 +129,7 @@ class SameFile(ProxyTest):
         for kind in PROGRAMS:
             self.ports[kind] = free_port()
             text = (f"global\n  stats socket {self.world.directory}/{kind}.sock mode 600 level admin\n"
-                    + proxy_config(self.ports[kind], [self.primary, self.replica], extra="  balance roundrobin\n"))
+                    + proxy_config(self.ports[kind], [self.primary, self.replica], extra="  balance roundrobin\n.if feature(REDIS_AWARE)\n  no option redis-fast-check\n.endif\n"))
             self.world.proxy(kind, text, self.ports[kind])
             self.wait_status(kind, self.primary, "UP")
             self.wait_status(kind, self.replica, "DOWN")

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -54,6 +55,7 @@ CheckStep CheckEvaluator::next() {
       return {CheckStep::Want::kConnect, &rule, {}};
     case CheckRule::Kind::kSend:
       buffer_.clear();
+      awaits_reply_ = check_->program().conclude_on_reply && is_redis_command(rule.data);
       return {CheckStep::Want::kSend, &rule, {}};
     case CheckRule::Kind::kExpect:
       return evaluate();
@@ -81,7 +83,8 @@ CheckStep CheckEvaluator::evaluate() {
   const bool last = last_read_ || buffer_.size() >= kBufferMax;
   if (!last) {
     const bool fixed = rule.match == MatchKind::kString || rule.match == MatchKind::kBinary;
-    if (buffer_.empty() || (fixed && buffer_.size() < rule.data.size())) return wait;
+    const bool too_short = fixed && buffer_.size() < rule.data.size() && !(awaits_reply_ && is_complete_reply(buffer_));
+    if (buffer_.empty() || too_short) return wait;
     if (rule.min_recv > 0 && buffer_.size() < static_cast<size_t>(rule.min_recv)) return wait;
   } else if (buffer_.empty()) {
     std::string text = fmt::format("TCPCHK got an empty response at step {}", rule.step + 1);
@@ -89,7 +92,8 @@ CheckStep CheckEvaluator::evaluate() {
     return done(rule.error_status, std::move(text));
   }
   const bool matched = matches(rule);
-  if (!matched && !rule.negated && !last && rule.min_recv == -1) return wait;
+  const bool may_match_later = !last && !(awaits_reply_ && is_complete_reply(buffer_));
+  if (!matched && !rule.negated && may_match_later && rule.min_recv == -1) return wait;
   if (matched == rule.negated) return mismatch(rule);
   return next();
 }

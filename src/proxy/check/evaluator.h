@@ -74,6 +74,7 @@ class CheckEvaluator {
   size_t at_ = 0;  // the rule being executed
   bool started_ = false;
   bool last_read_ = false;
+  bool awaits_reply_ = false;  // what was sent last is a Redis command and the program concludes on its reply
   std::string buffer_;
 };
 

@@ -42,7 +42,8 @@ struct CheckRule {
 
 struct CheckProgram {
   std::vector<CheckRule> rules;
-  bool generated = false;  // a protocol preset: no `(tcp-check)` info, no steps in messages
+  bool conclude_on_reply = false;  // an expect that does not match fails when a Redis reply is complete (redis_role.h)
+  bool generated = false;          // a protocol preset: no `(tcp-check)` info, no steps in messages
   std::string success_info = "(tcp-check)";
   bool empty() const { return rules.empty(); }
 };

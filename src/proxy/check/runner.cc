@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/assert.h"
+#include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -220,12 +221,24 @@ void CheckRunner::apply(ServerState& server, CheckStatus status, const std::stri
   const Cause cause = cause_of_check(server, log_checks);
   if (!passed) {
     if (server.health.value == 0) states_.set_stopped(server, cause);
+    look_for_primary(runtime_.backends[server.backend]);
   } else if (server.health.up()) {
     if (result == CheckResult::kConditional) {
       states_.set_stopping(server, cause);
     } else {
       states_.set_running(server, cause);
     }
+  }
+}
+
+/// The last server of a backend that asks for a role is gone: whoever takes over must not wait for the old pace.
+void CheckRunner::look_for_primary(BackendState& backend) {
+  if (!backend.asks_role || backend.up) return;
+  const Mono soon = runtime_.now.mono + kRecheck;
+  for (ServerState& server : backend.servers) {
+    if (!server.check.configured || server.check.running || server.check.next <= soon) continue;
+    server.check.next = soon;
+    arm(server);
   }
 }
 
@@ -246,6 +259,12 @@ void CheckRunner::log_result(const ServerState& server, bool passed, bool condit
 
 void CheckRunner::schedule(ServerState& server) {
   Duration pause = check_interval(server.health, !server.running, server.config->check);
+  const BackendState& backend = runtime_.backends[server.backend];
+  if (backend.asks_role && !backend.up) {
+    // The primary is being looked for: whoever becomes it must be seen at once.
+    server.check.next = runtime_.now.mono + std::min(pause, kRecheck);
+    return arm(server);
+  }
   const int percent = runtime_.config.global.spread_checks_percent;
   if (percent > 0) {
     const auto span = static_cast<uint64_t>(pause.count() * percent / 100);

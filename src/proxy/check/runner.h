@@ -37,6 +37,7 @@ class CheckRunner {
   void drop_connection(ServerState& server);
   void finish(ServerState& server, const CheckOutcome& outcome);
   void apply(ServerState& server, CheckStatus status, const std::string& info);
+  void look_for_primary(BackendState& backend);
   void log_result(const ServerState& server, bool passed, bool conditional);
   void schedule(ServerState& server);
   void arm(ServerState& server);

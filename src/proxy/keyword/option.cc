@@ -13,6 +13,7 @@ struct FlagRow {
 };
 constexpr FlagRow kFlags[] = {
     {"log-health-checks", &ProxyConfig::log_health_checks, Side::kBackend},
+    {"redis-fast-check", &ProxyConfig::redis_fast_check, Side::kBackend},
     {"logasap", &ProxyConfig::logasap, Side::kFrontend},
     {"dontlognull", &ProxyConfig::dontlognull, Side::kFrontend},
     {"dontlog-normal", &ProxyConfig::dontlog_normal, Side::kFrontend},

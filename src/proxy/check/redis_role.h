@@ -1,0 +1,26 @@
+// Checks that ask a Redis server for its role: recognized in any tcp-check program, so that the article's file gains
+// without a change.
+//
+// Two things follow for such a program, unless `no option redis-fast-check` is set (ADR 0012):
+//  - an `expect` that does not match concludes as soon as the server's reply is complete, instead of waiting for bytes
+//    that will never come until the check times out;
+//  - while no server of the backend is up, its servers are checked every kRecheck.
+#pragma once
+
+#include <string_view>
+
+#include "base/time.h"
+#include "proxy/check/program.h"
+
+namespace holdfast::proxy {
+
+inline constexpr Duration kRecheck = 20ms;
+
+/// True if the program sends INFO or ROLE (inline or as an array) and expects something of the answer.
+bool asks_redis_role(const CheckProgram& program);
+/// A command of the Redis protocol, whole, inline or as an array: what a RESP reply may be expected to.
+bool is_redis_command(std::string_view sent);
+/// `received` is exactly one complete RESP reply.
+bool is_complete_reply(std::string_view received);
+
+}  // namespace holdfast::proxy
