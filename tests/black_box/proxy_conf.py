@@ -27,7 +27,7 @@ CASES = {
     "bad condition": (".if foo(\n.endif\n", 1),
     "open block": (".if 1\n", 1),
     "alert": (".alert stop\n", 1),
-    "hidden extension": (".if feature(REDIS_AWARE)\nnonsense\n.endif\nlisten l\n bind 127.0.0.1:22090\n" + TIMEOUTS, 0),
+    "hidden extension": (".if feature(REDIS_AWARE)\ndefaults\n no option redis-fast-check\n.endif\nlisten l\n bind 127.0.0.1:22090\n" + TIMEOUTS, 0),
     "no port": ("frontend f\n bind 127.0.0.1\n", 1),
     "bad port": ("frontend f\n bind 127.0.0.1:99999\n", 1),
     "lost backend": ("frontend f\n bind 127.0.0.1:22090\n timeout client 1s\n default_backend nowhere\n", 1),
