@@ -23,6 +23,7 @@ std::span<const Binding> sorted_set_bindings();
 std::span<const Binding> sorted_set_algebra_bindings();
 std::span<const Binding> sorted_set_pop_bindings();
 std::span<const Binding> sorted_set_range_bindings();
+std::span<const Binding> geo_bindings();
 std::span<const Binding> hash_bindings();
 std::span<const Binding> pubsub_bindings();
 std::span<const Binding> transaction_bindings();

@@ -286,6 +286,12 @@ void zscan_command(Context& c) {
   }
 }
 
+}  // namespace
+
+void add_members(Context& c) { zadd_command(c); }
+
+namespace {
+
 constexpr Binding kBindings[] = {
     {"zadd", zadd_command},         {"zcard", zcard_command}, {"zincrby", zincrby_command},
     {"zmscore", zmscore_command},   {"zrank", zrank_command}, {"zrem", zrem_command},

@@ -37,6 +37,9 @@ class MemberReply {
 void store_sorted_set(Context& c, std::string_view target, std::span<const ScoredMember> members,
                       std::string_view event);
 
+/// ZADD: words and reply are its own.
+void add_members(Context& c);
+
 enum class Extreme : uint8_t { kMin, kMax };
 enum class PopReply : uint8_t {
   kFlat,         // [member, score, ...]

@@ -18,7 +18,7 @@ FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "blocking": 1,
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "geo": 3, "blocking": 1,
            "connection": 2}
 
 
@@ -83,6 +83,14 @@ class Generator:
             lambda: ["GET", field_type(), bit()], lambda: ["SET", field_type(), bit(), field_value()],
             lambda: ["INCRBY", field_type(), bit(), field_value()], lambda: ["INCRBY", field_type(), "#1", field_value()],
             lambda: ["OVERFLOW", r.choice(["WRAP", "SAT", "FAIL"])]])()
+        geo = lambda: r.choice(["geo1", "geo2", k()] if r.random() < 0.3 else ["geo1", "geo2"])
+        unit = lambda: r.choice(["m", "km", "ft", "mi", "km", "km", "x"] if r.random() < 0.3 else ["km", "mi"])
+        place = lambda: [f"{r.uniform(-180, 180):.6f}", f"{r.uniform(-86, 85):.6f}"] if r.random() < 0.5 else \
+            [f"{13 + r.random():.5f}", f"{52 + r.random():.5f}"]
+        around = lambda: ["FROMMEMBER", member()] if r.random() < 0.5 else ["FROMLONLAT", *place()]
+        within = lambda: ["BYRADIUS", str(r.choice([0, 10, 100, 1000, 6000, 20000])), unit()] if r.random() < 0.5 else \
+            ["BYBOX", str(r.choice([10, 200, 3000])), str(r.choice([10, 200, 3000, 15000])), unit()]
+        geo_options = lambda: self.options(["ASC"], ["DESC"], ["COUNT", n], ["COUNT", "3", "ANY"])
         table = {
             "string": [
                 lambda: ["SET", k(), v(), *self.options(["NX"], ["XX"], ["GET"], ["KEEPTTL"], ["EX", far], ["PX", far])],
@@ -196,6 +204,19 @@ class Generator:
                 lambda: ["BLMOVE", k(), k(), "LEFT", r.choice(["RIGHT", "UP"]), "0.001"], lambda: ["BRPOPLPUSH", k(), k(), "0.001"],
                 lambda: ["BZMPOP", "0.001", r.choice(["1", "2", "0"]), k(), k(), r.choice(["MIN", "MAX"]), *self.options(["COUNT", n])],
                 lambda: ["CLIENT", "UNBLOCK", r.choice(["0", "x", "99999"]), *self.options(["TIMEOUT"], ["BAD"])],
+            ],
+            "geo": [
+                lambda: ["GEOADD", geo(), *self.options(["NX"], ["XX"], ["CH"]), *[w for _ in range(r.randint(1, 4))
+                         for w in (*place(), member())]],
+                lambda: ["GEOPOS", geo(), member(), member()], lambda: ["GEOHASH", geo(), member(), member()],
+                lambda: ["GEODIST", geo(), member(), member(), *self.options([unit])],
+                lambda: ["GEOSEARCH", geo(), *around(), *within(), *geo_options(), *self.options(["WITHCOORD"], ["WITHDIST"], ["WITHHASH"])],
+                lambda: ["GEOSEARCHSTORE", k(), geo(), *around(), *within(), *geo_options(), *self.options(["STOREDIST"])],
+                lambda: [r.choice(["GEORADIUS", "GEORADIUS_RO"]), geo(), *place(), *within()[1:3], *geo_options(),
+                         *self.options(["WITHCOORD"], ["STORE", k])],
+                lambda: [r.choice(["GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO"]), geo(), member(), str(r.randrange(5000)), unit(),
+                         *geo_options(), *self.options(["WITHDIST"], ["STOREDIST", k])],
+                lambda: ["ZREM", geo(), member()],
             ],
             "bitmap": [
                 lambda: ["SETBIT", k(), bit(), r.choice(["0", "1", "1", "2", "x"])], lambda: ["GETBIT", k(), bit()],
