@@ -25,6 +25,7 @@ std::span<const Binding> sorted_set_pop_bindings();
 std::span<const Binding> sorted_set_range_bindings();
 std::span<const Binding> geo_bindings();
 std::span<const Binding> hash_bindings();
+std::span<const Binding> hyperloglog_bindings();
 std::span<const Binding> pubsub_bindings();
 std::span<const Binding> transaction_bindings();
 std::span<const Binding> admin_bindings();

@@ -217,8 +217,7 @@ std::optional<std::vector<command::KeyAt>> keys_of_request(Context& c) {
   const std::span<const std::string_view> words = c.argv.subspan(2);
   SpecIndex index = command::find_command(words[0]);
   if (index != command::kNoSpec && command::has_subcommands(index) && words.size() > 1) {
-    const SpecIndex child = command::find_subcommand(index, words[1]);
-    if (child != command::kNoSpec) index = child;
+    index = command::find_subcommand(index, words[1]);
   }
   std::string_view error;
   std::optional<std::vector<command::KeyAt>> keys;

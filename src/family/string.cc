@@ -337,7 +337,7 @@ void append_command(Context& c) {
     const size_t old = entry->string_size();
     total += old;
     if (total > static_cast<size_t>(c.state.settings.proto_max_bulk_len)) return c.reply.error(kTooLong);
-    if (!tail.empty()) {
+    if (total > 0) {  // COMPAT: an empty tail, too, turns the value raw
       const std::span<char> bytes = c.db().edit_string(key, total);
       tail.copy(bytes.data() + old, tail.size());
     }

@@ -78,6 +78,7 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::sorted_set_pop_bindings(),
                               family::sorted_set_range_bindings(),
                               family::geo_bindings(),
+                              family::hyperloglog_bindings(),
                               family::hash_bindings(),
                               family::pubsub_bindings(),
                               family::transaction_bindings(),

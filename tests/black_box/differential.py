@@ -49,7 +49,7 @@ def numbers(value):
 def normal(words, reply):
     """The part of a reply that both servers must agree on."""
     name = str(words[0]).upper()
-    if name.startswith(("Z", "GEO")):
+    if name.startswith(("Z", "BZ", "GEO")):
         reply = numbers(reply)
     if name in UNORDERED and isinstance(reply, (list, dict)):
         return sorted(map(repr, flat(reply)))

@@ -18,7 +18,7 @@ FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "geo": 3, "blocking": 1,
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "hyperloglog": 2, "geo": 3, "blocking": 1,
            "connection": 2}
 
 
@@ -91,6 +91,7 @@ class Generator:
         within = lambda: ["BYRADIUS", str(r.choice([0, 10, 100, 1000, 6000, 20000])), unit()] if r.random() < 0.5 else \
             ["BYBOX", str(r.choice([10, 200, 3000])), str(r.choice([10, 200, 3000, 15000])), unit()]
         geo_options = lambda: self.options(["ASC"], ["DESC"], ["COUNT", n], ["COUNT", "3", "ANY"])
+        hll = lambda: r.choice(["hll1", "hll2", "hll3", k()])
         table = {
             "string": [
                 lambda: ["SET", k(), v(), *self.options(["NX"], ["XX"], ["GET"], ["KEEPTTL"], ["EX", far], ["PX", far])],
@@ -217,6 +218,11 @@ class Generator:
                 lambda: [r.choice(["GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO"]), geo(), member(), str(r.randrange(5000)), unit(),
                          *geo_options(), *self.options(["WITHDIST"], ["STOREDIST", k])],
                 lambda: ["ZREM", geo(), member()],
+            ],
+            "hyperloglog": [
+                lambda: ["PFADD", hll(), *self.some(lambda: r.choice([v(), str(r.random())]), 0, 6)],
+                lambda: ["PFADD", "hll1", *[f"{r.randrange(10**6)}" for _ in range(r.choice([50, 300]))]],
+                lambda: ["PFCOUNT", *self.some(hll)], lambda: ["PFCOUNT", hll()], lambda: ["PFMERGE", hll(), *self.some(hll)],
             ],
             "bitmap": [
                 lambda: ["SETBIT", k(), bit(), r.choice(["0", "1", "1", "2", "x"])], lambda: ["GETBIT", k(), bit()],
