@@ -142,14 +142,22 @@ TEST_F(KeyspaceTest, EncodingsOfStringsAreTheOriginals) {
   EXPECT_EQ(db_.find(key("k"))->to_integer(), std::nullopt);
 }
 
-TEST_F(KeyspaceTest, AccessClockSurvivesWritesToTheKey) {
+TEST_F(KeyspaceTest, AccessClockSurvivesAllWritesButAPlainOverwrite) {
   db_.set_string(key("k"), "v");
   db_.find(key("k"))->set_access(0xabcdef);
-  db_.set_string(key("k"), std::string(100, 'v'), 77);
+  db_.set_string_keep_expiry(key("k"), std::string(100, 'v'));
   EXPECT_EQ(db_.find(key("k"))->access(), 0xabcdefU);
+  db_.set_expiry(key("k"), 77);
   db_.set_expiry(key("k"), kNoExpiry);
   db_.rename(key("k"), key("other"));
   EXPECT_EQ(db_.find(key("other"))->access(), 0xabcdefU);
+  db_.context().fresh_access = 5;
+  db_.set_string(key("other"), "new");  // COMPAT: SET makes a new value, and its clock starts anew (not with LFU)
+  EXPECT_EQ(db_.find(key("other"))->access(), 5U);
+  db_.context().overwriting_keeps_access = true;
+  db_.find(key("other"))->set_access(9);
+  db_.set_string(key("other"), "newer");
+  EXPECT_EQ(db_.find(key("other"))->access(), 9U);
 }
 
 TEST_F(KeyspaceTest, CollectDueFindsExactlyTheExpiredKeysUntilTheyAreErased) {

@@ -69,6 +69,7 @@ TEST(Hash, AgreesWithAMapThroughItsForms) {
 
 TEST(Hash, EncodingFollowsTheLimits) {
   Context context(test_seed());
+  context.limits.hash_max_listpack_entries = 128;
   Hash many(context);
   for (int i = 0; i < 128; ++i) many.set(std::to_string(i), "v");
   EXPECT_EQ(many.encoding(), Encoding::kListpack);
