@@ -78,7 +78,7 @@ std::expected<std::vector<proxy::ConfigFile>, std::string> read_files(const std:
     auto text = path == "-" ? net::read_whole_file("/dev/stdin") : net::read_whole_file(path);
     if (!text) {
       return std::unexpected(
-          fmt::format("Cannot open configuration file/directory {} : {}", path, std::strerror(text.error())));
+          fmt::format("config : Cannot open configuration file/directory {} : {}", path, std::strerror(text.error())));
     }
     out.push_back({path, std::move(*text)});
   }
@@ -196,7 +196,10 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
   }
   const auto files = read_files(line.config_paths);
   if (!files) {
-    alert(files.error());
+    proxy::ParseOutcome outcome;
+    outcome.diagnostics.alert(files.error());
+    outcome.exit_code = 1;
+    print("", proxy::startup_report(outcome, line.check_only, line.quiet, getpid(), program).standard_error);
     return 1;
   }
   proxy::ParseOutcome outcome = proxy::parse_config(*files, options);

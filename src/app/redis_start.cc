@@ -229,7 +229,8 @@ std::expected<LoadedConf, std::string> load_redis_conf(const RedisCommandLine& l
     all += more;
   };
   if (line.from_stdin) add(read_standard_input());
-  add(conf::options_to_conf(line.options));
+  // COMPAT: an empty line precedes the options; it counts in the line numbers of errors.
+  if (const std::string options = conf::options_to_conf(line.options); !options.empty()) all += '\n' + options;
   if (auto error = splice(conf::parse_redis_conf(all, line.config_path), out.conf, 0)) {
     return std::unexpected(*error);
   }

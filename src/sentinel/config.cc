@@ -334,6 +334,12 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
   return error;
 }
 
+/// What a Sentinel of ours would have to ignore although it protects: starting without it would leave the port open.
+std::string check_supported(const Words& words) {
+  if (words[0] != "user" && words[0] != "aclfile") return "";
+  return fmt::format("'{}' is not supported yet by this Sentinel; protect it with requirepass and bind", words[0]);
+}
+
 std::string check_shape(const Words& words) {
   switch (directive_shape(words[0])) {
     case Shape::kUnknown:
@@ -363,6 +369,7 @@ std::vector<conf::Diagnostic> apply_config(Core& core, const conf::ParsedConf& c
   for (const conf::Directive& directive : conf.directives) {
     if (directive.words[0] == "sentinel") continue;
     std::string error = check_shape(directive.words);
+    if (error.empty()) error = check_supported(directive.words);
     if (error.empty()) error = apply_server_directive(core.settings, directive.words);
     if (!error.empty()) errors.push_back(diagnostic(directive, error));
   }

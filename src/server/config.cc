@@ -65,7 +65,7 @@ StartConfig apply_conf(const conf::ParsedConf& parsed) {
     }
     const ConfigRow* row = find_config_row(directive.words[0]);
     if (row == nullptr || directive.words.size() < 2) {
-      fail("Bad directive or wrong number of arguments");
+      fail(row == nullptr ? "Bad directive or wrong number of arguments" : "wrong number of arguments");
       continue;
     }
     const Values values = Values(directive.words).subspan(1);

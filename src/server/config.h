@@ -23,6 +23,7 @@ enum ConfigFlag : unsigned {
   kConfigImmutable = 1u << 0,  // not by CONFIG SET
   kConfigMultiple = 1u << 1,   // several lines add up in a file; CONFIG SET takes them as one value
   kConfigHidden = 1u << 2,     // CONFIG GET with patterns skips it
+  kConfigBytes = 1u << 3,      // CONFIG REWRITE writes whole kb, mb and gb as such
 };
 
 struct ConfigRow {

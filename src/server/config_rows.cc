@@ -33,6 +33,14 @@ std::string print_bool(const ConfigRow&, const Settings& settings) {
   return settings.*Member ? "yes" : "no";
 }
 
+/// 2147483648 = `2gb`; what is no whole number of kb stays in bytes.
+std::string print_memory(int64_t bytes) {
+  if (bytes == 0 || bytes % 1024 != 0) return std::to_string(bytes);
+  if (bytes % (1 << 30) == 0) return fmt::format("{}gb", bytes >> 30);
+  if (bytes % (1 << 20) == 0) return fmt::format("{}mb", bytes >> 20);
+  return fmt::format("{}kb", bytes >> 10);
+}
+
 template <auto Member, int64_t Min, int64_t Max>
 std::string parse_integer(const ConfigRow&, Settings& settings, Values values) {
   if (values.size() != 1) return std::string(kWrongCount);
@@ -302,8 +310,11 @@ std::string parse_dir(const ConfigRow& row, Settings& settings, Values values) {
   ConfigRow {                                                                                                  \
     name, alias, flags, parse_integer<&Settings::member, low, high>, print_integer<&Settings::member>, summary \
   }
-#define HF_BYTES(name, alias, flags, member, low, high, summary) \
-  ConfigRow { name, alias, flags, parse_bytes<&Settings::member, low, high>, print_integer<&Settings::member>, summary }
+#define HF_BYTES(name, alias, flags, member, low, high, summary)                                                      \
+  ConfigRow {                                                                                                         \
+    name, alias, (flags) | kConfigBytes, parse_bytes<&Settings::member, low, high>, print_integer<&Settings::member>, \
+        summary                                                                                                       \
+  }
 #define HF_TEXT(name, alias, flags, member, summary) \
   ConfigRow { name, alias, flags, parse_text<&Settings::member>, print_text<&Settings::member>, summary }
 #define HF_LIMIT(name, alias, member, low, high, summary)                                                        \
@@ -428,12 +439,14 @@ std::vector<std::string> config_lines(const ConfigRow& row, const Settings& sett
     std::vector<std::string> lines;
     for (const OutputClass& c : kOutputClasses) {
       const OutputLimit& limit = settings.*(c.member);
-      lines.push_back(fmt::format("client-output-buffer-limit {} {} {} {}", c.alias, limit.hard_bytes, limit.soft_bytes,
-                                  limit.soft_seconds));
+      lines.push_back(fmt::format("client-output-buffer-limit {} {} {} {}", c.alias,
+                                  print_memory(static_cast<int64_t>(limit.hard_bytes)),
+                                  print_memory(static_cast<int64_t>(limit.soft_bytes)), limit.soft_seconds));
     }
     return lines;
   }
-  const std::string value = row.print(row, settings);
+  std::string value = row.print(row, settings);
+  if ((row.flags & kConfigBytes) != 0) value = print_memory(parse_int64(value).value_or(0));
   if (row.parse == parse_replicaof) {
     if (value.empty()) return {};
     return {"replicaof " + value};

@@ -187,8 +187,8 @@ void Engine::signal(int number, Now now) {
   end_turn(now);
 }
 
-void Engine::shutdown(Session* session, SaveChoice choice, bool, bool, Now at) {
-  saving_->shutdown(session, choice, at);
+void Engine::shutdown(Session* session, SaveChoice choice, bool, bool force, Now at) {
+  saving_->shutdown(session, choice, force, at);
 }
 
 std::string Engine::abort_shutdown() {

@@ -261,6 +261,10 @@ void Saving::finish_file(int status, Now now) {
     return start_file(now);
   }
   if (status == 0) return say_goodbye();
+  if (forced_) {
+    engine_.log(LogLevel::kWarning, "Error trying to save the DB. Exit anyway.");
+    return say_goodbye();
+  }
   shutting_down_ = false;
   engine_.log(LogLevel::kWarning, "Error trying to save the DB, can't exit.");
   engine_.log(LogLevel::kWarning, "Errors trying to shut down the server. Check the logs for more information.");
@@ -270,10 +274,11 @@ void Saving::finish_file(int status, Now now) {
 
 // The end.
 
-void Saving::shutdown(Session* session, Services::SaveChoice choice, Now now) {
+void Saving::shutdown(Session* session, Services::SaveChoice choice, bool force, Now now) {
   if (shutting_down_) return;
   engine_.log(LogLevel::kNotice, "User requested shutdown...");
   shutting_down_ = true;
+  forced_ = force;
   shutdown_client_ = session == nullptr ? 0 : session->id;
   if (session != nullptr) session->blocked = true;
   const bool wanted = choice == Services::SaveChoice::kSave ||
@@ -292,6 +297,9 @@ void Saving::shutdown(Session* session, Services::SaveChoice choice, Now now) {
 
 void Saving::say_goodbye() {
   engine_.exiting_ = true;
+  // The host removes the file: it knows where it was written before the directory changed.
+  const family::Settings& settings = engine_.state_.settings;
+  if (settings.daemonize || !settings.pidfile.empty()) engine_.log(LogLevel::kNotice, "Removing the pid file.");
   engine_.log(LogLevel::kWarning, "Redis is now ready to exit, bye bye...");
   engine_.act(action::Exit{0});
 }

@@ -38,7 +38,7 @@ class Saving {
 
   void save(family::Context& context);
   void background_save(family::Context& context, bool schedule);
-  void shutdown(family::Session* session, family::Services::SaveChoice choice, Now now);
+  void shutdown(family::Session* session, family::Services::SaveChoice choice, bool force, Now now);
   bool shutting_down() const { return shutting_down_; }
   void abort_shutdown() { shutting_down_ = false; }
   /// DEBUG RELOAD. Empty = done, else the error's text.
@@ -78,6 +78,7 @@ class Saving {
   std::vector<family::ClientId> waiting_;  // clients answered when the running file is done
   bool scheduled_ = false;                 // another save follows when the slot is free
   bool shutting_down_ = false;
+  bool forced_ = false;  // the end comes even if the file cannot be written
   family::ClientId shutdown_client_ = 0;
   Mono last_try_ = Mono::min();
 };
