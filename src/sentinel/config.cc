@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <set>
@@ -334,9 +335,37 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
   return error;
 }
 
+/// The default user with all rights, as every rewritten sentinel.conf of the original states it. A password in it is
+/// the one of `requirepass`, which stands in the same file.
+bool states_the_default_user(const Words& words, bool has_password) {
+  if (words.size() < 3 || words[1] != "default") return false;
+  bool on = false;
+  bool commands = false;
+  bool keys = false;
+  bool channels = false;
+  for (size_t i = 2; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const bool harmless = word == "nopass" || word == "sanitize-payload" || word == "skip-sanitize-payload";
+    if (word == "on") {
+      on = true;
+    } else if (word == "+@all" || word == "allcommands") {
+      commands = true;
+    } else if (word == "~*" || word == "allkeys") {
+      keys = true;
+    } else if (word == "&*" || word == "allchannels") {
+      channels = true;
+    } else if (!harmless && !(word.starts_with('#') && has_password)) {
+      return false;
+    }
+  }
+  return on && commands && keys && channels;
+}
+
 /// What a Sentinel of ours would have to ignore although it protects: starting without it would leave the port open.
-std::string check_supported(const Words& words) {
-  if (words[0] != "user" && words[0] != "aclfile") return "";
+std::string check_supported(const Words& words, bool has_password) {
+  const bool unsupported =
+      words[0] == "aclfile" ? !words[1].empty() : words[0] == "user" && !states_the_default_user(words, has_password);
+  if (!unsupported) return "";
   return fmt::format("'{}' is not supported yet by this Sentinel; protect it with requirepass and bind", words[0]);
 }
 
@@ -366,10 +395,14 @@ std::optional<bool> parse_yes_no(std::string_view text) {
 
 std::vector<conf::Diagnostic> apply_config(Core& core, const conf::ParsedConf& conf) {
   std::vector<conf::Diagnostic> errors = conf.errors;
+  const bool has_password =
+      std::any_of(conf.directives.begin(), conf.directives.end(), [](const conf::Directive& directive) {
+        return directive.words[0] == "requirepass" && directive.words.size() == 2 && !directive.words[1].empty();
+      });
   for (const conf::Directive& directive : conf.directives) {
     if (directive.words[0] == "sentinel") continue;
     std::string error = check_shape(directive.words);
-    if (error.empty()) error = check_supported(directive.words);
+    if (error.empty()) error = check_supported(directive.words, has_password);
     if (error.empty()) error = apply_server_directive(core.settings, directive.words);
     if (!error.empty()) errors.push_back(diagnostic(directive, error));
   }

@@ -65,12 +65,20 @@ TEST(Config, LinesAboutABrokenPrimaryAreNotReportedAgain) {
 }
 
 TEST(Config, OrderOfLinesDoesNotMatterAndServerDirectivesParse) {
-  EXPECT_TRUE(
-      errors_of("sentinel known-replica m 1.2.3.5 2\nsentinel down-after-milliseconds m 5\n"
-                "sentinel monitor m 1.2.3.4 1 1\nbind 127.0.0.1 -::1\nmaxclients 10\nuser default on nopass ~*\n"
-                "protected-mode no\nsave 900 1\nlatency-tracking-info-percentiles 50 99\nhz 10\n"
-                "enable-debug-command yes\nclient-output-buffer-limit normal 0 0 0\nloglevel debug\n")
-          .empty());
+  EXPECT_TRUE(errors_of("sentinel known-replica m 1.2.3.5 2\nsentinel down-after-milliseconds m 5\n"
+                        "sentinel monitor m 1.2.3.4 1 1\nbind 127.0.0.1 -::1\nmaxclients 10\nuser default on nopass "
+                        "sanitize-payload ~* &* +@all\n"
+                        "protected-mode no\nsave 900 1\nlatency-tracking-info-percentiles 50 99\nhz 10\n"
+                        "enable-debug-command yes\nclient-output-buffer-limit normal 0 0 0\nloglevel debug\n")
+                  .empty());
+}
+
+TEST(Config, UsersWithFewerRightsAreRefused) {
+  for (const char* line : {"user default off", "user default on nopass ~*", "user default on >p ~* &* +@all",
+                           "user default on #12 ~* &* +@all", "user a on nopass ~* &* +@all", "aclfile /a"}) {
+    EXPECT_EQ(errors_of(std::string(line) + "\n").size(), 1u) << line;
+  }
+  EXPECT_TRUE(errors_of("aclfile \"\"\nrequirepass p\nuser default on sanitize-payload #12 ~* &* +@all\n").empty());
 }
 
 TEST(Config, RewritingKeepsCommentsAndReadsBack) {

@@ -109,7 +109,8 @@ void Saving::finish_load(int status, Now now) {
   if (status == ENOENT) return;
   std::string error;
   if (status != 0) {
-    error = fmt::format("Fatal error loading the DB, check server logs. Exiting. ({})", error_text(status));
+    error = fmt::format("Fatal error: can't open the RDB file {} for reading: {}", engine_.state_.settings.dbfilename,
+                        error_text(status));
   } else if (loader->finish() != persist::RdbLoader::Status::kDone) {
     error = loader->error();
   }

@@ -316,7 +316,8 @@ Reader::Step Reader::read_checksum(Event& event) {
     const uint64_t told = little_endian(view);
     checksum_absent_ = told == 0;
     if (limits_.verify_checksum && told != 0 && told != crc_) {
-      return fail(fmt::format("Wrong RDB checksum expected: ({:x}) but got ({:x}). Aborting now.", told, crc_));
+      // COMPAT: the computed one is called expected, the one in the file is what was got.
+      return fail(fmt::format("Wrong RDB checksum expected: ({:x}) but got ({:x}). Aborting now.", crc_, told));
     }
     at_ += 8;
   }

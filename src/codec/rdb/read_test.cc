@@ -392,8 +392,8 @@ TEST(Reader, RefusesInTheOriginalsWords) {
   EXPECT_EQ(
       read(file + little(right ^ 1, 8), 100).back(), "error: Wrong RDB checksum expected: (" + [&] {
         char text[64];
-        std::snprintf(text, sizeof(text), "%llx) but got (%llx", static_cast<unsigned long long>(right ^ 1),
-                      static_cast<unsigned long long>(right));
+        std::snprintf(text, sizeof(text), "%llx) but got (%llx", static_cast<unsigned long long>(right),
+                      static_cast<unsigned long long>(right ^ 1));
         return std::string(text);
       }() + "). Aborting now.");
   EXPECT_EQ(read(file + little(0, 8), 100).back(), "over");
