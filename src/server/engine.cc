@@ -23,6 +23,7 @@ using family::Role;
 using family::Session;
 
 constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run: then its socket waits
+constexpr Duration kHttpWarningEvery = 60s;
 constexpr Duration kIdleCheckPeriod = 1s;
 constexpr size_t kExpirePerTurn = 200;  // bounds the time one turn gives to active expiry
 constexpr size_t kReclaimPerTurn = 2000;
@@ -72,9 +73,7 @@ void Engine::flush_effects(Now now) {
   stream_.clear();
 }
 
-void Engine::serve_blocked(Now now) {
-  blocked_->serve(now, now.mono < pause_until_);
-}
+void Engine::serve_blocked(Now now) { blocked_->serve(now, now.mono < pause_until_); }
 
 OutQueue& Engine::output_of(Session& session) {
   if (!session.flush_pending) {
@@ -259,6 +258,10 @@ bool Engine::serve(Session& session, Now now) {
   }
   const auto& args = session.input.args();
   if (args.empty()) return true;
+  if (equal_ignoring_case(args[0], "post") || equal_ignoring_case(args[0], "host:")) {
+    refuse_http(session, now);
+    return false;
+  }
   const ConnId conn = session.conn;
   if (!dispatcher_.dispatch(dispatch_host(), session, args, now)) {
     session.blocked = true;
@@ -269,6 +272,20 @@ bool Engine::serve(Session& session, Now now) {
   flush_effects(now);
   serve_blocked(now);
   return clients_.find(conn) != nullptr;
+}
+
+/// A browser made to talk to us by a foreign page: what stands behind its headers must not be carried out.
+void Engine::refuse_http(Session& session, Now now) {
+  if (now.mono >= next_http_warning_) {
+    log(LogLevel::kWarning,
+        fmt::format(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. "
+            "This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis "
+            "instance. Connection from {}:{} aborted.",
+            session.peer.host, session.peer.port));
+    next_http_warning_ = now.mono + kHttpWarningEvery;
+  }
+  drop_session(session, action::CloseMode::kNow, now);
 }
 
 DispatchHost Engine::dispatch_host() {

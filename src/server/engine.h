@@ -131,6 +131,7 @@ class Engine final : public Machine, public family::Services {
   void greet_or_refuse(family::Session& session, const Accepted& from);
   /// Works off what `session` has sent, up to the end, a pause or its closing.
   void process_input(family::Session& session, Now now);
+  void refuse_http(family::Session& session, Now now);
   bool serve(family::Session& session, Now now);
   DispatchHost dispatch_host();
   void flush_effects(Now now);
@@ -175,7 +176,8 @@ class Engine final : public Machine, public family::Services {
   Mono next_idle_check_ = Mono::min();
   int exec_depth_ = 0;
   bool exiting_ = false;
-  Now now_{};  // of the input being worked off; for services without a time of their own
+  Now now_{};                 // of the input being worked off; for services without a time of their own
+  Mono next_http_warning_ = Mono::min();  // one line a minute, however many connections try
 };
 
 }  // namespace holdfast::server

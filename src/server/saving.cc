@@ -56,6 +56,7 @@ std::unique_ptr<persist::RdbLoader> Saving::make_loader(bool as_primary, Now now
   persist::LoadOptions options;
   options.skip_expired = as_primary;
   options.now_ms = unix_ms(now.wall);
+  options.limits.verify_checksum = engine_.state_.settings.rdbchecksum;
   return std::make_unique<persist::RdbLoader>(std::move(data), options);
 }
 
