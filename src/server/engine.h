@@ -176,7 +176,7 @@ class Engine final : public Machine, public family::Services {
   Mono next_idle_check_ = Mono::min();
   int exec_depth_ = 0;
   bool exiting_ = false;
-  Now now_{};                 // of the input being worked off; for services without a time of their own
+  Now now_{};                             // of the input being worked off; for services without a time of their own
   Mono next_http_warning_ = Mono::min();  // one line a minute, however many connections try
 };
 
