@@ -1,7 +1,17 @@
 #include "sentinel/clients.h"
 
+#include <fmt/format.h>
+
+#include "base/text.h"
+
 namespace holdfast::sentinel {
 namespace {
+
+constexpr Duration kHttpWarningEvery = 60s;
+
+bool is_http(std::string_view command) {
+  return equal_ignoring_case(command, "post") || equal_ignoring_case(command, "host:");
+}
 
 constexpr std::string_view kDenied =
     "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
@@ -107,11 +117,16 @@ void Clients::process(Client& client) {
         return;
       case codec::RequestParser::Status::kError:
         ++stats_.error_replies;
-        emit(*still, "-ERR " + still->in.error() + "\r\n");
+        {
+          OutQueue out;
+          command::Reply(out, still->resp).error("ERR " + still->in.error());
+          emit(*still, out.to_string());
+        }
         if (find(id) != nullptr) close(*still, action::CloseMode::kFlush);
         return;
       case codec::RequestParser::Status::kRequest:
         if (still->in.args().empty()) continue;
+        if (is_http(still->in.args()[0])) return refuse_http(*still);
         if (still->waiting_for.empty()) {
           run(id, still->in.args());
         } else if (still->queued_commands.size() < 1024) {
@@ -121,6 +136,21 @@ void Clients::process(Client& client) {
         }
     }
   }
+}
+
+/// A browser made to talk to us by a foreign page: what stands behind its headers must not be carried out.
+void Clients::refuse_http(Client& client) {
+  if (core_.now.mono >= next_http_warning_) {
+    core_.log(
+        LogLevel::kWarning,
+        fmt::format(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. "
+            "This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis "
+            "instance. Connection from {} aborted.",
+            client.peer));
+    next_http_warning_ = core_.now.mono + kHttpWarningEvery;
+  }
+  close(client, action::CloseMode::kNow);
 }
 
 void Clients::run(uint64_t id, const std::vector<std::string_view>& args) {

@@ -107,6 +107,7 @@ class Clients final : public Publisher {
   Client* find(ConnId conn);
   bool refuse(ConnId conn, const Accepted& from);
   void process(Client& client);
+  void refuse_http(Client& client);
   void run(uint64_t id, const std::vector<std::string_view>& args);
   void deliver(Client& client, CommandContext& context, OutQueue& out);
   void flush_held(Client& client);
@@ -118,6 +119,7 @@ class Clients final : public Publisher {
   std::map<ConnId, uint64_t> by_conn_;
   uint64_t last_id_ = 0;
   ClientStats stats_;
+  Mono next_http_warning_ = Mono::min();  // one line a minute, however many connections try
 };
 
 }  // namespace holdfast::sentinel

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "command/catalogue.h"
 
@@ -41,12 +43,17 @@ const Row* find_row(std::string_view name) {
   return nullptr;
 }
 
+/// COMPAT: an argument is shown up to its first zero byte.
+std::string_view shown_part(std::string_view argument, size_t size_max) {
+  return argument.substr(0, std::min(size_max, argument.find('\0')));
+}
+
 std::string unknown_command(const Commands::Args& args) {
   std::string shown;
   for (size_t i = 1; i < args.size() && shown.size() < 128; ++i) {
-    shown += fmt::format("'{}' ", args[i].substr(0, 128 - shown.size()));
+    shown += fmt::format("'{}' ", shown_part(args[i], 128 - shown.size()));
   }
-  return fmt::format("ERR unknown command '{}', with args beginning with: {}", args[0].substr(0, 128), shown);
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}", shown_part(args[0], 128), shown);
 }
 
 std::string wrong_arity(const command::Spec& spec) {

@@ -123,10 +123,10 @@ UNAUTHENTICATED = {
 
 
 class Requests(unittest.TestCase):
-    def compare(self, cases, *options):
+    def compare(self, cases, start, answer="PONG"):
         with World() as world:
-            ours, original = (world.server(kind, *options) for kind in ("ours", "original"))
-            with WellBehaved(ours.port, ("PING",), "NOAUTH Authentication required." if options else "PONG") as behaved:
+            ours, original = (start(world, kind) for kind in ("ours", "original"))
+            with WellBehaved(ours.port, ("PING",), answer) as behaved:
                 for name, data in cases.items():
                     with self.subTest(name):
                         expected = exchange(original.port, data)
@@ -147,10 +147,22 @@ class Requests(unittest.TestCase):
             self.assertTrue(ours.running())
 
     def test_broken_requests(self):
-        self.compare(BROKEN)
+        self.compare(BROKEN, lambda world, kind: world.server(kind))
+
+    def test_broken_requests_to_a_sentinel(self):
+        with World() as other:
+            primary = other.server("ours")
+            self.compare(BROKEN, lambda world, kind: world.sentinel(kind, primary))
 
     def test_unauthenticated(self):
-        self.compare(UNAUTHENTICATED, "--requirepass", "secret")
+        self.compare(UNAUTHENTICATED, lambda world, kind: world.server(kind, "--requirepass", "secret"),
+                     "NOAUTH Authentication required.")
+
+    def test_unauthenticated_to_a_sentinel(self):
+        with World() as other:
+            primary = other.server("ours")
+            self.compare(UNAUTHENTICATED, lambda world, kind: world.sentinel(kind, primary, extra="requirepass secret\n"),
+                         "NOAUTH Authentication required.")
 
     def test_half_requests_and_disconnects(self):
         with World() as world:
