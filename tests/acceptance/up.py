@@ -207,6 +207,17 @@ class Up(unittest.TestCase):
         self.assertIn("Everything that had been started was stopped.", done.stderr)
         self.check_all_gone()
 
+    def test_ctrl_c_before_it_is_ready(self):
+        output = self.world.directory / "early.out"
+        with open(output, "wb") as out:
+            process = subprocess.Popen([HOLDFAST, "up", "--dir", self.root, *map(str, self.choose_ports(1, 3)), "--sentinels", "3"],
+                                       stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
+        wait_for("the servers to run", lambda: len(processes_in(self.root)) > 2)  # three Sentinels need seconds to meet
+        os.killpg(process.pid, signal.SIGINT)
+        self.assertEqual(process.wait(40), 1)
+        self.assertIn("interrupted\nEverything that had been started was stopped.", output.read_text())
+        self.check_all_gone()
+
     def test_usage(self):
         for words in (["up", "--help"], ["down", "--help"], ["status", "--help"], ["--help"]):
             done = self.run_once(*words)
