@@ -1,15 +1,15 @@
 // OutQueue: bytes on their way out of a machine, appended at the back and consumed from the front.
 //
-// Invariants: size() is the sum of all unread bytes; no block is empty; no memory is held while size() == 0.
-// Bytes are copied in once. A queue has no bound of its own: its owner checks size() against its limits.
+// Invariants: size() is the sum of all unread bytes; no memory is held while size() == 0, but for what reserve() asked
+// for. Bytes are copied in once. A queue has no bound of its own: its owner checks size() against its limits.
+// A list of blocks, each one allocation: a short message costs one, and an idle queue three words.
 #pragma once
 
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
-#include <vector>
 
 namespace holdfast {
 
@@ -20,7 +20,7 @@ class OutQueue {
   OutQueue& operator=(OutQueue&& other) noexcept;
   OutQueue(const OutQueue&) = delete;
   OutQueue& operator=(const OutQueue&) = delete;
-  ~OutQueue() = default;
+  ~OutQueue() { clear(); }
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -28,20 +28,19 @@ class OutQueue {
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
     if (bytes.size() <= room()) [[likely]] {
-      std::memcpy(tail_, bytes.data(), bytes.size());
-      tail_ += bytes.size();
-      size_ += bytes.size();
+      std::memcpy(last_->end, bytes.data(), bytes.size());
+      commit(bytes.size());
       return;
     }
     append_slow(bytes);
   }
   /// A place for at least `bytes` contiguous bytes; follow with commit(). For encoders that print in place.
   char* reserve(size_t bytes) {
-    if (bytes > room()) grow(bytes);
-    return tail_;
+    if (last_ == nullptr || bytes > room()) grow(bytes);
+    return last_->end;
   }
   void commit(size_t bytes) {
-    tail_ += bytes;
+    last_->end += bytes;
     size_ += bytes;
   }
 
@@ -57,21 +56,23 @@ class OutQueue {
   size_t memory() const;
 
  private:
+  /// The head of an allocation; its bytes follow.
   struct Block {
-    std::unique_ptr<char[]> data;
-    size_t capacity = 0;
-    size_t end = 0;  // written bytes; meaningless for the last block (tail_ rules there)
+    Block* next;
+    char* head;   // the first unread byte
+    char* end;    // behind the last written byte
+    char* limit;  // behind the allocation
+    char* data() { return reinterpret_cast<char*>(this + 1); }
+    size_t unread() const { return static_cast<size_t>(end - head); }
   };
-  size_t room() const { return static_cast<size_t>(limit_ - tail_); }
+  size_t room() const { return last_ == nullptr ? 0 : static_cast<size_t>(last_->limit - last_->end); }
   void append_slow(std::string_view bytes);
   void grow(size_t bytes);
-  size_t block_end(size_t i) const;
+  void drop_unused_last();
+  static void release(Block* block);
 
-  std::vector<Block> blocks_;
-  size_t first_ = 0;  // index of the first block with unread bytes
-  size_t head_ = 0;   // read position in it
-  char* tail_ = nullptr;
-  char* limit_ = nullptr;
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
   size_t size_ = 0;
 };
 

@@ -62,5 +62,26 @@ TEST(OutQueue, AgreesWithAStringUnderRandomUse) {
   }
 }
 
+TEST(OutQueue, ReservationsThatWereNotUsedLeaveTheBytesInOrder) {
+  OutQueue queue;
+  queue.reserve(10);  // nothing committed
+  queue.append(std::string(5000, 'a'));
+  std::string expected(5000, 'a');
+  for (const size_t reserved : {20'000u, 100'000u, 200'000u}) {
+    queue.reserve(reserved);  // a block behind unread bytes
+    queue.append(std::string(300'000, 'b'));
+    expected += std::string(300'000, 'b');
+    ASSERT_EQ(queue.to_string(), expected);
+  }
+  queue.consume(5001);
+  EXPECT_EQ(queue.to_string(), expected.substr(5001));
+  queue.consume(queue.size());
+  EXPECT_EQ(queue.memory(), 0u);
+  OutQueue& same = queue;
+  queue.append("x");
+  queue = std::move(same);
+  EXPECT_EQ(queue.to_string(), "x");
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -99,6 +99,7 @@ class Reactor {
     kDiscarding,  // everything sent and FIN out; reading away what the peer still sends so that no RST eats our bytes
     kReleasing,   // waits for the kernel to give back outstanding operations
   };
+  /// One connection; ordered to be small, for there may be very many.
   struct Slot {
     uint32_t index = 0;
     uint32_t generation = 1;
@@ -112,9 +113,6 @@ class Reactor {
     bool flush_marked = false;
     bool stalled = false;  // the kernel took less than offered; waits for room
     bool discarded_input = false;
-    size_t stalled_size = 0;  // queue size when writing stalled, for on_drained's half rule
-    OutQueue own;             // output of a connection its client has forgotten
-    Mono linger_deadline = kNever;
     // epoll
     bool registered = false;
     bool readable = false;  // an edge was seen that is not read to its end yet
@@ -126,8 +124,12 @@ class Reactor {
     bool sending = false;
     bool cancelling = false;
     bool held_eof = false;
-    std::string held;  // arrived between a pause and its taking effect
+    std::unique_ptr<std::string> held;  // arrived between a pause and its taking effect; none or not empty
+    size_t stalled_size = 0;            // queue size when writing stalled, for on_drained's half rule
+    OutQueue own;                       // output of a connection its client has forgotten
+    Mono linger_deadline = kNever;
   };
+  static_assert(sizeof(Slot) <= 96);
   struct Listener {
     ListenerId id{};
     int fd = -1;
@@ -166,6 +168,8 @@ class Reactor {
   OutQueue& queue_of(Slot& slot) { return slot.conn ? client_.output(slot.conn) : slot.own; }
   bool is_live(const Slot& slot) const { return slot.phase != Phase::kFree && slot.phase != Phase::kReleasing; }
   void close_slot(Slot& slot);
+  /// How many queues this turn writes; for write() to choose its way.
+  size_t flushing_count() const { return flushing_.size(); }
   void mark_flush(Slot& slot);
   Slot* find(ConnId conn);
   /// How long to sleep for `deadline`: 0 = not at all, Duration::max() = until something happens.

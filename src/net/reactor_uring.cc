@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -21,10 +22,19 @@
 namespace holdfast::net {
 namespace {
 
-constexpr unsigned kEntries = 1024;
-constexpr unsigned kCompletions = 8192;
+// The rings are walked round and round, so they are no longer than keeps them in the first-level cache. The kernel
+// stores completions that do not fit.
+constexpr unsigned kEntries = 256;
+constexpr unsigned kCompletions = 2048;
 constexpr unsigned kBuffers = 128;  // a power of two
 constexpr unsigned kBufferSize = 16 * 1024;
+constexpr unsigned kBufferStride = kBufferSize + 5 * 64;  // so that their first lines do not share one cache set
+// How many buffers the kernel has: it uses them in turn, and the fewer there are the warmer they stay.
+constexpr unsigned kSupplyLeast = 16;
+constexpr unsigned kSupplyTurns = 1024;  // turns between two looks at how many are used
+// Up to so many sends of one turn go out by plain calls: a completion each, and a second entry into the ring to wait
+// after collecting them, cost more. More of them are worth one submission.
+constexpr size_t kDirectSends = 4;
 constexpr unsigned kGroup = 0;
 constexpr size_t kViews = 32;
 
@@ -67,10 +77,16 @@ class UringReactor final : public Reactor {
 
  private:
   io_uring_sqe* next_sqe(uint64_t user_data);
+  char* buffer_at(unsigned buffer) { return memory_ + static_cast<size_t>(buffer) * kBufferStride; }
+  void supply(unsigned buffer);
   void recycle(unsigned buffer);
+  void raise_supply();
+  void review_supply();
   void arm_watch(uint32_t index);
   void cancel_receive(Slot& slot);
   Side& side_of(const Slot& slot);
+  void drop_side(const Slot& slot);
+  bool send_directly(Slot& slot, OutQueue& queue);
   void deliver_held();
   void deliver(Slot& slot, std::string_view bytes);
   void dispatch(uint64_t user_data, int result, unsigned flags);
@@ -85,6 +101,11 @@ class UringReactor final : public Reactor {
   bool ring_open_ = false;
   io_uring_buf_ring* buffers_ = nullptr;
   char* memory_ = nullptr;
+  std::vector<uint16_t> spare_;  // buffers the kernel does not have; the warmest last
+  unsigned supplied_ = 0;        // buffers the kernel has
+  unsigned supply_ = kSupplyLeast;
+  unsigned used_this_turn_ = 0, used_most_ = 0;  // the most since the last review
+  unsigned turns_left_ = kSupplyTurns;
   std::vector<std::unique_ptr<Side>> sides_;
   std::deque<Watch> watches_;
   int listeners_poll_ = -1;  // an epoll set
@@ -103,7 +124,7 @@ int UringReactor::open() {
   io_uring_register_ring_fd(&ring_);  // only saves time; the plain descriptor works too
 
   const size_t ring_bytes = kBuffers * sizeof(io_uring_buf);
-  const size_t bytes = ring_bytes + static_cast<size_t>(kBuffers) * kBufferSize;
+  const size_t bytes = ring_bytes + static_cast<size_t>(kBuffers) * kBufferStride;
   void* place = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (place == MAP_FAILED) return errno;
   buffers_ = static_cast<io_uring_buf_ring*>(place);
@@ -114,6 +135,7 @@ int UringReactor::open() {
   registration.bgid = kGroup;
   if (const int error = io_uring_register_buf_ring(&ring_, &registration, 0); error < 0) return -error;
   io_uring_buf_ring_init(buffers_);
+  spare_.reserve(kBuffers);
   for (unsigned i = 0; i < kBuffers; ++i) recycle(i);
   return 0;
 }
@@ -121,7 +143,7 @@ int UringReactor::open() {
 UringReactor::~UringReactor() {
   if (ring_open_) io_uring_queue_exit(&ring_);
   if (listeners_poll_ >= 0) ::close(listeners_poll_);
-  if (buffers_ != nullptr) munmap(buffers_, kBuffers * (sizeof(io_uring_buf) + static_cast<size_t>(kBufferSize)));
+  if (buffers_ != nullptr) munmap(buffers_, kBuffers * (sizeof(io_uring_buf) + static_cast<size_t>(kBufferStride)));
 }
 
 io_uring_sqe* UringReactor::next_sqe(uint64_t user_data) {
@@ -135,16 +157,42 @@ io_uring_sqe* UringReactor::next_sqe(uint64_t user_data) {
   return sqe;
 }
 
-void UringReactor::recycle(unsigned buffer) {
-  io_uring_buf_ring_add(buffers_, memory_ + static_cast<size_t>(buffer) * kBufferSize, kBufferSize,
-                        static_cast<unsigned short>(buffer), io_uring_buf_ring_mask(kBuffers), 0);
+// ---- receive buffers --------------------------------------------------------------------------------------------
+
+void UringReactor::supply(unsigned buffer) {
+  io_uring_buf_ring_add(buffers_, buffer_at(buffer), kBufferSize, static_cast<unsigned short>(buffer),
+                        io_uring_buf_ring_mask(kBuffers), 0);
   io_uring_buf_ring_advance(buffers_, 1);
+  ++supplied_;
+}
+
+void UringReactor::recycle(unsigned buffer) {
+  if (supplied_ < supply_) return supply(buffer);
+  spare_.push_back(static_cast<uint16_t>(buffer));
+}
+
+/// A receive found no buffer.
+void UringReactor::raise_supply() {
+  used_most_ = supply_ = kBuffers;
+  for (; !spare_.empty(); spare_.pop_back()) supply(spare_.back());
+}
+
+void UringReactor::review_supply() {
+  used_most_ = std::max(used_most_, std::exchange(used_this_turn_, 0));
+  if (--turns_left_ > 0) return;
+  turns_left_ = kSupplyTurns;
+  supply_ = std::clamp(std::exchange(used_most_, 0) * 2, kSupplyLeast, kBuffers);
+  for (; supplied_ < supply_ && !spare_.empty(); spare_.pop_back()) supply(spare_.back());
 }
 
 Side& UringReactor::side_of(const Slot& slot) {
   if (slot.index >= sides_.size()) sides_.resize(slot.index + 1);
   if (!sides_[slot.index]) sides_[slot.index] = std::make_unique<Side>();
   return *sides_[slot.index];
+}
+
+void UringReactor::drop_side(const Slot& slot) {
+  if (slot.index < sides_.size()) sides_[slot.index].reset();
 }
 
 // ---- watches and listeners --------------------------------------------------------------------------------------
@@ -244,12 +292,31 @@ void UringReactor::pause_changed(Slot& slot) {
     return;
   }
   start_reading(slot);  // if the cancelled receive has not ended yet, its end starts the next
-  if (!slot.held.empty() || slot.held_eof) resumed_.emplace_back(slot.index, slot.generation);
+  if (slot.held != nullptr || slot.held_eof) resumed_.emplace_back(slot.index, slot.generation);
+}
+
+/// True if nothing is left to ask the ring for. Errors are left to the ring: it reports them in the next turn.
+bool UringReactor::send_directly(Slot& slot, OutQueue& queue) {
+  std::string_view view;
+  queue.peek({&view, 1});
+  if (view.size() != queue.size()) return false;
+  const ssize_t n = ::send(slot.fd, view.data(), view.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n <= 0) return false;
+  const bool whole = static_cast<size_t>(n) == view.size();
+  report_written(slot, queue, static_cast<size_t>(n));
+  return whole;
 }
 
 void UringReactor::write(Slot& slot, OutQueue& queue) {
+  if (flushing_count() <= kDirectSends) {
+    const uint32_t generation = slot.generation;
+    if (send_directly(slot, queue)) return;
+    // The client was told of progress and may have acted on it.
+    if (slot.generation != generation || (slot.phase != Phase::kOpen && slot.phase != Phase::kFlushing)) return;
+  }
   std::array<std::string_view, kViews> views;
-  const size_t count = queue.peek(views);
+  const size_t count = queue_of(slot).peek(views);
+  if (count == 0) return;
   slot.sending = true;
   ++slot.in_flight;
   io_uring_sqe* sqe = next_sqe(tag(Op::kSend, slot.index));
@@ -267,7 +334,7 @@ void UringReactor::write(Slot& slot, OutQueue& queue) {
 void UringReactor::release(Slot& slot) {
   slot.phase = Phase::kReleasing;
   if (slot.in_flight == 0) {
-    if (slot.index < sides_.size()) sides_[slot.index].reset();
+    drop_side(slot);
     close_slot(slot);
     return;
   }
@@ -278,7 +345,7 @@ void UringReactor::operation_over(Slot& slot) {
   HF_ASSERT(slot.in_flight > 0);
   --slot.in_flight;
   if (slot.phase == Phase::kReleasing && slot.in_flight == 0) {
-    if (slot.index < sides_.size()) sides_[slot.index].reset();
+    drop_side(slot);
     close_slot(slot);
   }
 }
@@ -295,6 +362,7 @@ void UringReactor::wait(Mono deadline) {
     io_uring_submit_and_wait_timeout(&ring_, &first, 1, rest == Duration::max() ? nullptr : &limit, nullptr);
   }
   refresh_clock();
+  review_supply();
   if (!resumed_.empty()) deliver_held();
   // Only what is there now: completions that arrive while these are handled wait for the next turn.
   for (unsigned ready = io_uring_cq_ready(&ring_); ready > 0; --ready) {
@@ -316,11 +384,11 @@ void UringReactor::deliver_held() {
 /// Hands over what was held back, then `bytes`; while paused, holds them.
 void UringReactor::deliver(Slot& slot, std::string_view bytes) {
   const uint32_t generation = slot.generation;
-  if (slot.phase == Phase::kOpen && (slot.paused || !slot.held.empty())) {
-    slot.held.append(bytes);
+  if (slot.phase == Phase::kOpen && (slot.paused || slot.held != nullptr)) {
+    if (slot.held == nullptr && !bytes.empty()) slot.held = std::make_unique<std::string>();
+    if (!bytes.empty()) slot.held->append(bytes);
     if (slot.paused) return;
-    const std::string held = std::exchange(slot.held, {});
-    report_received(slot, held);
+    if (const auto held = std::exchange(slot.held, {})) report_received(slot, *held);
   } else if (!bytes.empty()) {
     report_received(slot, bytes);
   }
@@ -362,22 +430,26 @@ void UringReactor::received(Slot& slot, int result, unsigned flags) {
     slot.receiving = false;
     slot.cancelling = false;
   }
+  const bool has_buffer = (flags & IORING_CQE_F_BUFFER) != 0;  // the end of the stream may come with one too
+  const unsigned buffer = flags >> IORING_CQE_BUFFER_SHIFT;
+  if (has_buffer) {
+    --supplied_;
+    ++used_this_turn_;
+  }
   if (result > 0) {
-    const unsigned buffer = flags >> IORING_CQE_BUFFER_SHIFT;
-    if (is_live(slot))
-      deliver(slot, {memory_ + static_cast<size_t>(buffer) * kBufferSize, static_cast<size_t>(result)});
-    recycle(buffer);
+    if (is_live(slot)) deliver(slot, {buffer_at(buffer), static_cast<size_t>(result)});
   } else if (result == 0) {
-    // A buffer may have been picked for the end of the stream too.
-    if ((flags & IORING_CQE_F_BUFFER) != 0) recycle(flags >> IORING_CQE_BUFFER_SHIFT);
     if (is_live(slot) && slot.paused && slot.phase == Phase::kOpen) {
       slot.held_eof = true;
     } else if (is_live(slot)) {
       report_eof(slot);
     }
-  } else if (result != -ENOBUFS && result != -ECANCELED && result != -EINTR && result != -EAGAIN && is_live(slot)) {
+  } else if (result == -ENOBUFS) {
+    raise_supply();
+  } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN && is_live(slot)) {
     report_failed(slot, -result);
   }
+  if (has_buffer) recycle(buffer);
   if (!ended) return;
   HF_ASSERT(slot.generation == generation);  // its own operation keeps it
   operation_over(slot);
@@ -387,6 +459,7 @@ void UringReactor::received(Slot& slot, int result, unsigned flags) {
 void UringReactor::sent(Slot& slot, int result) {
   const uint32_t generation = slot.generation;
   slot.sending = false;
+  drop_side(slot);
   if (is_live(slot)) {
     if (result < 0 && result != -EINTR && result != -EAGAIN) {
       report_failed(slot, -result);
@@ -403,6 +476,7 @@ void UringReactor::sent(Slot& slot, int result) {
 
 void UringReactor::connect_done(Slot& slot, int result) {
   const uint32_t generation = slot.generation;
+  drop_side(slot);
   if (is_live(slot)) {
     if (result < 0) {
       report_failed(slot, -result);
