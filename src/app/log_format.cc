@@ -115,9 +115,14 @@ std::string syslog_frame(const proxy::LogTarget& target, LogLevel level, std::st
   const int shown = std::max(severity, target.level_min);
   const int priority = target.facility * 8 + shown;
   std::string line;
-  switch (target.format) {
+  Format format = target.format;
+  if (format == Format::kDefault) format = source.hostname.empty() ? Format::kLocal : Format::kRfc3164;
+  switch (format) {
+    case Format::kDefault:
+      break;
     case Format::kRfc3164:
-      // COMPAT: without log-send-hostname HAProxy names the host `localhost` here and `-` in RFC 5424.
+      // COMPAT: asked for by name but without log-send-hostname, HAProxy names the host `localhost` here and `-` in RFC
+      // 5424.
       line = fmt::format("<{}>{} {} {}[{}]: ", priority, bsd_time(source),
                          source.hostname.empty() ? "localhost" : source.hostname, source.tag, source.pid);
       break;

@@ -41,6 +41,9 @@ TEST(LogFormat, SyslogFrames) {
   EXPECT_EQ(frame(Format::kIso), "2026-11-22T11:52:09.855150+00:00 Connect\n");
   EXPECT_EQ(frame(Format::kLocal), "<158>Nov 22 11:52:09 haproxy[21689]: Connect\n");
   EXPECT_EQ(frame(Format::kPriority), "<158>Connect\n");
+  EXPECT_EQ(frame(Format::kDefault), frame(Format::kLocal));
+  EXPECT_EQ(syslog_frame(proxy::LogTarget{}, LogLevel::kProxyInfo, "Connect", {"haproxy", "node", 21689, kWhen, 0us}),
+            "<6>Nov 22 11:52:09 node haproxy[21689]: Connect\n");
 }
 
 TEST(LogFormat, SyslogLevelsAndLength) {

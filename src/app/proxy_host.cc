@@ -157,6 +157,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
       return 1;
     }
   }
+  if (options.quiet) log.set_foreground(false);  // COMPAT: only alerts of the start are shown all the same
   signal_old(line.finish_pids, SIGUSR1);
   signal_old(line.terminate_pids, SIGTERM);
   if (background) {

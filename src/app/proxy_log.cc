@@ -18,13 +18,23 @@ void write_line(int fd, std::string_view line) {
 
 }  // namespace
 
+std::optional<LogLevel> shown_level(const proxy::LogChannel* channel, LogLevel level) {
+  if (channel != nullptr && channel->standard_error) {
+    return syslog_severity(level) == 0 ? LogLevel::kProxyAlert : LogLevel::kProxyWarning;
+  }
+  if (syslog_severity(level) <= 1) return level;
+  return std::nullopt;
+}
+
 ProxyLog::~ProxyLog() {
   for (const auto& [family, fd] : sockets_) ::close(fd);
 }
 
 void ProxyLog::log(LogLevel level, std::string_view text, Now now) {
-  if (proxy_ != nullptr) send(proxy_->next_log_channel(), level, text, now);
-  if (foreground_ && syslog_severity(level) <= 4) write_line(STDERR_FILENO, haproxy_line(level, text, pid_));
+  const proxy::LogChannel* channel = proxy_ == nullptr ? nullptr : &proxy_->next_log_channel();
+  if (channel != nullptr) send(*channel, level, text, now);
+  if (!foreground_) return;
+  if (const auto shown = shown_level(channel, level)) write_line(STDERR_FILENO, haproxy_line(*shown, text, pid_));
 }
 
 bool ProxyLog::sampled_out(const proxy::LogTarget& target) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "app/machine_host.h"
@@ -16,6 +17,10 @@ class Proxy;
 
 namespace holdfast::app {
 
+/// As what a line of `channel` appears on standard error, if it does. COMPAT: a server's events do whatever their
+/// syslog severity, all as warnings but for the loss of the last server; lines about sessions never do.
+std::optional<LogLevel> shown_level(const proxy::LogChannel* channel, LogLevel level);
+
 class ProxyLog final : public LogSink {
  public:
   /// `pid` as shown in lines.
@@ -26,7 +31,7 @@ class ProxyLog final : public LogSink {
 
   /// The machine that knows where each line goes; set before it acts.
   void set_source(proxy::Proxy* proxy) { proxy_ = proxy; }
-  /// Standard error lines of warnings and alerts, as HAProxy prints them while it is in the foreground.
+  /// Standard error lines of server events and alerts, as HAProxy prints them while it is in the foreground.
   void set_foreground(bool foreground) { foreground_ = foreground; }
   void log(LogLevel level, std::string_view text, Now now) override;
   /// To the targets of one channel. Public for tests.

@@ -14,13 +14,14 @@ namespace holdfast::proxy {
 
 struct LogTarget {
   enum class Sink : uint8_t { kUdp, kUnixDatagram, kStdout, kStderr, kFd, kRing };
-  enum class Format : uint8_t { kRfc3164, kRfc5424, kShort, kRaw, kTimed, kIso, kLocal, kPriority };
+  /// kDefault: kLocal, or kRfc3164 where the frame names a host.
+  enum class Format : uint8_t { kDefault, kRfc3164, kRfc5424, kShort, kRaw, kTimed, kIso, kLocal, kPriority };
 
   Sink sink = Sink::kUdp;
   Address address;   // kUdp (host numeric, port 514 by default) and kUnixDatagram (unix_path)
   int fd = -1;       // kFd
   std::string ring;  // kRing
-  Format format = Format::kRfc3164;
+  Format format = Format::kDefault;
   uint32_t length_max = 1024;  // bytes of one line, longer ones are cut
   uint32_t sample_low = 0;     // of every `sample_of` lines those numbered low..high (from 1) are sent; 0 = all
   uint32_t sample_high = 0;
@@ -35,7 +36,7 @@ struct LogTarget {
 struct LogChannel {
   std::vector<LogTarget> targets;
   std::string tag = "haproxy";
-  bool standard_error = false;  // server events: also a `[WARNING]` line on standard error while in the foreground
+  bool standard_error = false;  // server events: also a line on standard error while in the foreground
   std::string hostname;         // empty = none in the RFC 3164 header (log-send-hostname)
 };
 
