@@ -185,6 +185,7 @@ void State::arrive(uint64_t id, int to) {
   const auto left = pipes.find(id);
   if (left == pipes.end()) return;
   const Pipe& pipe = left->second;
+  if (pipe.held) return;
   if (!pipe.ends[0].open && !pipe.ends[1].open && pipe.ends[0].arriving + pipe.ends[1].arriving == 0) pipes.erase(id);
 }
 

@@ -288,6 +288,7 @@ std::optional<std::string> World::ask(const std::string& name, uint16_t port, co
   const Node& target = state_->node(name);
   const uint64_t id = ++state_->last_pipe;
   Pipe& pipe = state_->pipes[id];
+  pipe.held = true;
   for (End& end : pipe.ends) end.host = target.host;
   pipe.ends[0].address = {state_->hosts[target.host], 29999, {}};
   pipe.ends[0].open = true;
@@ -302,7 +303,12 @@ std::optional<std::string> World::ask(const std::string& name, uint16_t port, co
   std::string answer = pipe.ends[0].inbox;
   const bool open = pipe.ends[0].open;
   pipe.ends[0].open = false;
-  if (open && pipe.ends[1].open) state_->send(id, 1, {Piece::Kind::kFin, {}});
+  pipe.held = false;
+  if (open && pipe.ends[1].open) {
+    state_->send(id, 1, {Piece::Kind::kFin, {}});
+  } else if (!pipe.ends[1].open && pipe.ends[0].arriving + pipe.ends[1].arriving == 0) {
+    state_->pipes.erase(id);
+  }
   if (!open && answer.empty()) return std::nullopt;
   return answer;
 }

@@ -63,6 +63,7 @@ struct End {
 };
 
 struct Pipe {
+  bool held = false;      // World::ask is looking at it: stays until it is let go
   End ends[2];            // 0 connected, 1 accepted
   bool syn_lost = false;  // waits for a way to the other side
 };
