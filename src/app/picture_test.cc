@@ -38,9 +38,11 @@ class PictureTest : public ::testing::Test {
                                            "proxy) exec /usr/sbin/haproxy \"$@\";;\n"
                                            "esac\n";
     chmod((root_ + "/originals").c_str(), 0755);
-    plan_.port = 23070;
-    plan_.sentinel_port = 23080;
-    plan_.proxy_port = 23090;
+    // Below the ephemeral ports, and apart from what another process of this test uses at the same time.
+    const auto first = static_cast<uint16_t>(10000 + getpid() % 700 * 30);
+    plan_.port = first;
+    plan_.sentinel_port = static_cast<uint16_t>(first + 10);
+    plan_.proxy_port = static_cast<uint16_t>(first + 20);
   }
   void TearDown() override {
     if (root_.empty()) return;
@@ -88,7 +90,7 @@ TEST_F(PictureTest, RunsFailsOverStopsAndContinues) {
   ::kill(static_cast<pid_t>(picture_->pid_of(picture_->members()[0])), SIGKILL);
   std::string death;
   ASSERT_TRUE(until([&] { return !(death = picture_->next_death()).empty(); }));
-  EXPECT_THAT(death, HasSubstr("redis_23070"));
+  EXPECT_THAT(death, HasSubstr("redis_" + std::to_string(plan_.port)));
   EXPECT_THAT(death, HasSubstr("signal 9"));
   EXPECT_EQ(picture_->next_death(), "");
   ASSERT_TRUE(until([&] { return picture_->role_of(picture_->members()[1]) == "primary" && writable(); }));
@@ -118,7 +120,8 @@ TEST_F(PictureTest, NamesABusyPort) {
   const auto fd = net::open_listener({"127.0.0.1", plan_.sentinel_port, ""}, {});
   ASSERT_TRUE(fd.has_value());
   open();
-  EXPECT_EQ(picture_->busy_port(), "port 23080 (sentinel_23080) is already in use");
+  const std::string port = std::to_string(plan_.sentinel_port);
+  EXPECT_EQ(picture_->busy_port(), "port " + port + " (sentinel_" + port + ") is already in use");
   ::close(*fd);
 }
 
