@@ -40,4 +40,9 @@ bool is_numeric_host(std::string_view host) {
   return parts == 4;
 }
 
+bool is_loopback(const Address& address) {
+  return address.is_unix() || address.host.starts_with("127.") || address.host == "::1" ||
+         address.host == "::ffff:127.0.0.1";
+}
+
 }  // namespace holdfast

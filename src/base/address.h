@@ -24,5 +24,7 @@ std::string to_string(const Address& address);
 std::string host_port(std::string_view host, uint16_t port);
 /// True for an IPv4 or IPv6 literal; false for a name.
 bool is_numeric_host(std::string_view host);
+/// True for 127.0.0.0/8, ::1 and every UNIX socket: the peer is on this machine.
+bool is_loopback(const Address& address);
 
 }  // namespace holdfast

@@ -98,8 +98,7 @@ void debug_object(Context& c) {
 
 void debug_command(Context& c) {
   const std::string allowed = c.state.settings.enable_debug_command;
-  const bool local =
-      c.session.peer.is_unix() || c.session.peer.host.starts_with("127.") || c.session.peer.host == "::1";
+  const bool local = is_loopback(c.session.peer);
   if (allowed == "no" || (allowed == "local" && !local)) {
     return c.reply.error(
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "

@@ -139,7 +139,6 @@ void reset_command(Context& c) {
   if (session.transaction.open) discard_transaction(c.state, session);
   unwatch_all(c.state, session);
   c.state.hub.forget(session.id);
-  session.monitor = false;
   session.db = 0;
   session.protocol = 2;
   c.reply.set_version(2);

@@ -62,7 +62,6 @@ struct Session {
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;
-  bool monitor = false;
 
   Transaction transaction;
   command::SpecIndex last_command = command::kNoSpec;

@@ -59,8 +59,6 @@ struct SaveState {
 struct ReplicationView {
   bool is_replica = false;
   bool link_up = false;
-  std::string id;  // 40 hexadecimal digits
-  int64_t offset = 0;
 };
 
 struct State {

@@ -25,10 +25,6 @@ constexpr std::string_view kDenied =
     "option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above "
     "things in order for the server to start accepting connections from the outside.\r\n";
 
-bool is_loopback(const Address& peer) {
-  return peer.is_unix() || peer.host.starts_with("127.") || peer.host == "::1" || peer.host == "::ffff:127.0.0.1";
-}
-
 }  // namespace
 
 bool Clients::refuse(ConnId conn, const Accepted& from) {

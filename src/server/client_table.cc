@@ -58,7 +58,7 @@ void ClientTable::visit(store::FunctionRef<void(Session&)> visit) {
 std::string client_line(const family::State& state, const Session& session, Now now) {
   std::string flags;
   const size_t subscriptions = state.hub.count_of(session.id);
-  if (session.role == family::Role::kReplica) flags += session.monitor ? 'O' : 'S';
+  if (session.role == family::Role::kReplica) flags += 'S';
   if (session.role == family::Role::kPrimary) flags += 'M';
   if (subscriptions > 0) flags += 'P';
   if (session.transaction.open) flags += 'x';

@@ -28,10 +28,6 @@ constexpr Duration kIdleCheckPeriod = 1s;
 constexpr size_t kExpirePerTurn = 200;  // bounds the time one turn gives to active expiry
 constexpr size_t kReclaimPerTurn = 2000;
 
-bool is_loopback(const Address& address) {
-  return address.is_unix() || address.host.starts_with("127.") || address.host == "::1";
-}
-
 }  // namespace
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(options_.seed) {

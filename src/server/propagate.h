@@ -24,7 +24,6 @@ class Propagator {
   /// The next effect starts with a SELECT: a new reader has joined.
   void forget_db() { selected_db_ = -1; }
   int selected_db() const { return selected_db_; }
-  void set_selected_db(int db) { selected_db_ = db; }
 
  private:
   struct Item {

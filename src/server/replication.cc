@@ -68,8 +68,6 @@ void Replication::publish_view() {
   auto& view = engine_.state_.replication;
   view.is_replica = !engine_.state_.settings.replicaof_host.empty();
   view.link_up = link_state_ == LinkState::kConnected;
-  view.id = id_;
-  view.offset = offset_;
 }
 
 // The stream.
@@ -85,7 +83,6 @@ void Replication::feed(std::string_view bytes, Now) {
       peer.held.append(bytes);
     }
   }
-  engine_.state_.replication.offset = offset_;
 }
 
 void Replication::work(Now now) {
@@ -149,7 +146,6 @@ void Replication::session_gone(family::Session& session, Now now) {
   if (session.conn == link_conn_ && link_conn_) {
     const bool was_connected = link_state_ == LinkState::kConnected;
     link_conn_ = {};
-    link_client_ = 0;
     link_.reset();
     loader_.reset();
     next_ack_ = kNever;

@@ -152,7 +152,6 @@ class Replication {
   LinkState link_state_ = LinkState::kNone;
   std::optional<repl::ReplicaLink> link_;
   ConnId link_conn_;
-  family::ClientId link_client_ = 0;
   std::optional<JobId> resolve_job_;
   std::unique_ptr<persist::RdbLoader> loader_;
   std::string pending_id_;

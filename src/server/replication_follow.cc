@@ -59,7 +59,7 @@ void Replication::retry_link(Now now, Duration delay) {
 }
 
 void Replication::drop_link(Now now) {
-  if (resolve_job_) resolve_job_.reset();
+  resolve_job_.reset();
   if (Session* session = link_conn_ ? engine_.clients_.find(link_conn_) : nullptr) {
     engine_.drop_session(*session, action::CloseMode::kNow, now);
   }
@@ -95,7 +95,6 @@ void Replication::open_link(const std::string& address, Now now) {
   session.authenticated = true;
   session.peer = {address, static_cast<uint16_t>(engine_.state_.settings.replicaof_port), {}};
   link_conn_ = session.conn;
-  link_client_ = session.id;
   engine_.act(action::Connect{.conn = session.conn, .to = session.peer});
   engine_.log(LogLevel::kNotice, "MASTER <-> REPLICA sync started");
 }

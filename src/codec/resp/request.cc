@@ -129,15 +129,6 @@ RequestParser::Status RequestStream::next(const RequestLimits& limits) {
   return status;
 }
 
-std::string_view RequestStream::take_rest() {
-  if (delivered_) begin_ += parser_.consumed();
-  parser_.reset();
-  delivered_ = false;
-  const std::string_view rest = current_.substr(begin_);
-  begin_ = current_.size();
-  return rest;
-}
-
 void RequestStream::finish() {
   if (delivered_) {
     begin_ += parser_.consumed();

@@ -79,8 +79,6 @@ class RequestStream {
   void postpone();
   /// No chunk is being worked off.
   bool idle() const { return !feeding_; }
-  /// Takes all bytes behind the last request: for connections that change protocol midway.
-  std::string_view take_rest();
 
  private:
   RequestParser parser_;
