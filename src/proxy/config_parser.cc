@@ -175,7 +175,7 @@ void ConfigParser::line_of_section(conf::HaproxyStatement& statement) {
   if (words[0] == "no" || words[0] == "default") {
     const bool known = words.size() > 1 && (words[1] == "option" || words[1] == "log" || words[1] == "busy-polling" ||
                                             words[1] == "set-dumpable" || words[1] == "strict-limits" ||
-                                            words[1] == "insecure-fork-wanted");
+                                            words[1] == "insecure-fork-wanted" || words[1] == "redis-fast-check");
     if (!known) {
       diagnostics_.alert(fmt::format(
           "config : parsing [{}]: negation/default currently supported only for options, log, busy-polling, "

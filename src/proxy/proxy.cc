@@ -30,6 +30,7 @@ struct Proxy::Parts final : ActionSink, CliHost {
         checks(runtime, states),
         cli(runtime, sessions, states, checks, *this) {
     sessions.set_states(&states);
+    sessions.set_suspicions(&checks);
   }
   void emit(Action action) override { proxy.act(std::move(action)); }
 

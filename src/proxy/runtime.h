@@ -54,6 +54,8 @@ struct CheckState {
   std::string info;
   int64_t duration_ms = 0;
   bool had_result = false;
+  Mono ended{};        // the last run
+  bool again = false;  // a doubt came up while this run was under way
 };
 
 struct ServerState {

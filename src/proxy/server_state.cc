@@ -60,6 +60,8 @@ void ServerStates::went_down(ServerState& server, std::string text, LogLevel lev
   runtime_.log(level, proxy, true, text + down_tail(server, requeued));
   update_backend(server.backend);
   if (server.config->on_marked_down_shutdown) sessions_.shutdown_server(server.backend, server.index, false);
+  const BackendState& backend = runtime_.backends[server.backend];
+  if (backend.asks_role && backend.up) sessions_.wake_turnarounds(server.backend);
   follow(server, false);
 }
 
@@ -73,6 +75,7 @@ void ServerStates::went_up(ServerState& server, std::string text, bool with_tail
   }
   update_backend(server.backend);
   const int64_t served = sessions_.serve_queue(server.backend);
+  if (runtime_.backends[server.backend].asks_role) sessions_.wake_turnarounds(server.backend);
   runtime_.log(LogLevel::kProxyNotice, proxy, true, with_tail ? text + up_tail(server, served) : text + ".");
   follow(server, true);
 }

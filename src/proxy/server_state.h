@@ -19,6 +19,8 @@ class SessionControl {
   virtual int64_t requeue_server(uint32_t backend, uint32_t server) = 0;
   /// Gives waiting sessions to servers that can take them. Returns how many were taken from the backend's queue.
   virtual int64_t serve_queue(uint32_t backend) = 0;
+  /// Sessions that wait before they try the server that refused them go on at once: another one is there now.
+  virtual void wake_turnarounds(uint32_t backend) = 0;
 };
 
 /// ", reason: …" of a transition, or ", changed from CLI".

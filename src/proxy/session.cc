@@ -230,6 +230,7 @@ void Sessions::connect_failed(uint32_t index, bool timed_out) {
   ServerState& server = backend.servers[session.server];
   const uint32_t failed = session.server;
   observe(server, false);
+  suspect(session);
   if (session.state != SessionState::kConnecting) return;  // observing marked the server down and ended us
   release_server(session);
   if (session.retries_left-- <= 0) {
@@ -279,6 +280,7 @@ void Sessions::receive(ConnSlot slot, std::string_view bytes) {
   SessionSide& from = from_client ? session.client : session.peer;
   SessionSide& to = from_client ? session.peer : session.client;
   from.last = runtime_.now.mono;
+  if (!from_client && says_readonly(bytes)) suspect(session);
   (from_client ? session.bytes_in : session.bytes_out) += static_cast<int64_t>(bytes.size());
   const bool was_empty = to.out.empty();
   to.out.append(bytes);
@@ -313,6 +315,7 @@ void Sessions::eof(ConnSlot slot) {
   SessionSide& other = client ? session.peer : session.client;
   side.ended = true;
   side.last = runtime_.now.mono;
+  if (!client && !other.ended) suspect(session);  // how a process that died looks from here
   switch (session.state) {
     case SessionState::kEstablished:
       runtime_.act(action::ShutdownWrite{other.conn});
@@ -354,6 +357,7 @@ void Sessions::closed(ConnSlot slot, Closed why) {
     return end(index, harmless || why.reason == CloseReason::kEof ? EndReason::kClean : EndReason::kClientAbort);
   }
   if (session.state == SessionState::kConnecting) return connect_failed(index, why.reason == CloseReason::kTimedOut);
+  if (!session.client.ended) suspect(session);
   const bool harmless = session.client.ended && session.peer.out.empty();
   end(index, harmless || why.reason == CloseReason::kEof ? EndReason::kClean : EndReason::kServerAbort);
 }
@@ -423,6 +427,11 @@ void Sessions::timer(uint32_t index, uint32_t generation) {
     case SessionState::kHeld:
       return;
   }
+}
+
+void Sessions::suspect(const Session& session) {
+  const BackendState& backend = runtime_.backends[session.backend];
+  if (backend.asks_role && suspicions_ != nullptr) suspicions_->suspect(session.backend, session.server);
 }
 
 void Sessions::observe(ServerState& server, bool success) {

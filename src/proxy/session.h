@@ -15,6 +15,7 @@
 #include "base/machine.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
+#include "proxy/suspicion.h"
 
 namespace holdfast::proxy {
 
@@ -83,6 +84,8 @@ class Sessions final : public SessionControl {
   /// Failed and successful connections are reported here (`observe layer4`).
   void set_states(ServerStates* states) { states_ = states; }
 
+  void set_suspicions(SuspicionSink* sink) { suspicions_ = sink; }
+
   ConnId accept(uint32_t listener, const Accepted& from);
   void connected(ConnSlot slot);
   void receive(ConnSlot slot, std::string_view bytes);
@@ -95,6 +98,7 @@ class Sessions final : public SessionControl {
   void shutdown_server(uint32_t backend, uint32_t server, bool marked_up) override;
   int64_t requeue_server(uint32_t backend, uint32_t server) override;
   int64_t serve_queue(uint32_t backend) override;
+  void wake_turnarounds(uint32_t backend) override;
   bool kill(uint32_t index, uint32_t generation);
   /// Lets held sessions in after a limit was raised.
   void admit_held(uint32_t frontend);
@@ -123,9 +127,11 @@ class Sessions final : public SessionControl {
   void log(const Session& session, EndReason reason, bool early);
   void log_accepted(const Session& session);
   void observe(ServerState& server, bool success);
+  void suspect(const Session& session);
 
   Runtime& runtime_;
   ServerStates* states_ = nullptr;
+  SuspicionSink* suspicions_ = nullptr;
   std::deque<Session> sessions_;  // stable places, reused
   std::vector<uint32_t> free_;
   size_t live_ = 0;

@@ -242,6 +242,14 @@ int64_t Sessions::serve_queue(uint32_t backend_index) {
   return taken;
 }
 
+void Sessions::wake_turnarounds(uint32_t backend_index) {
+  for (uint32_t i = 0; i < sessions_.size(); ++i) {
+    const Session& session = sessions_[i];
+    if (session.state != SessionState::kTurnaround || session.backend != backend_index) continue;
+    if (!runtime_.server(backend_index, session.server).usable()) assign(i, session.server);
+  }
+}
+
 void Sessions::check_invariants() const {
   size_t live = 0;
   std::vector<std::vector<int64_t>> held(runtime_.backends.size());

@@ -56,6 +56,7 @@ CheckStep CheckEvaluator::next() {
     case CheckRule::Kind::kSend:
       buffer_.clear();
       awaits_reply_ = check_->program().conclude_on_reply && is_redis_command(rule.data);
+      asked_role_ = awaits_reply_ && is_role_question(rule.data);
       return {CheckStep::Want::kSend, &rule, {}};
     case CheckRule::Kind::kExpect:
       return evaluate();
@@ -136,7 +137,10 @@ CheckStep CheckEvaluator::mismatch(const CheckRule& rule) const {
     text += fmt::format(" at step {}", rule.step + 1);
   }
   if (!rule.comment.empty()) text += fmt::format(" comment: {}", rule.comment);
-  return done(rule.error_status, std::move(text));
+  CheckStep step = done(rule.error_status, std::move(text));
+  // An error reply (-LOADING, -BUSY, -NOAUTH) says nothing about the role.
+  step.outcome.other_role = asked_role_ && !buffer_.starts_with('-') && is_complete_reply(buffer_);
+  return step;
 }
 
 CheckStep CheckEvaluator::finish_ok() const {
@@ -205,7 +209,7 @@ CheckStep CheckEvaluator::timed_out(bool was_connected) {
 
 CheckStep CheckEvaluator::done(CheckStatus status, std::string info) const {
   if (info.size() > kInfoMax) info.resize(kInfoMax);
-  return {CheckStep::Want::kDone, nullptr, {status, std::move(info)}};
+  return {CheckStep::Want::kDone, nullptr, {.status = status, .info = std::move(info)}};
 }
 
 }  // namespace holdfast::proxy

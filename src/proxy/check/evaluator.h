@@ -30,7 +30,8 @@ class CompiledCheck {
 
 struct CheckOutcome {
   CheckStatus status = CheckStatus::kUnknown;
-  std::string info;  // the text of `last_chk` and of `info: "…"`
+  std::string info;         // the text of `last_chk` and of `info: "…"`
+  bool other_role = false;  // a Redis server said, in a whole reply, that it has another role than the wanted one
 };
 
 struct CheckStep {
@@ -75,6 +76,7 @@ class CheckEvaluator {
   bool started_ = false;
   bool last_read_ = false;
   bool awaits_reply_ = false;  // what was sent last is a Redis command and the program concludes on its reply
+  bool asked_role_ = false;    // and that command asks for the server's role
   std::string buffer_;
 };
 

@@ -27,14 +27,18 @@ bool is_complete_reply(std::string_view received) {
   return framer.scan(received) == codec::ReplyFramer::Status::kComplete && framer.length() == received.size();
 }
 
+bool is_role_question(std::string_view sent) {
+  const command::SpecIndex command = command_of(sent);
+  if (command == command::kNoSpec) return false;
+  const std::string_view name = command::spec_at(command).name;
+  return name == "info" || name == "role";
+}
+
 bool asks_redis_role(const CheckProgram& program) {
   for (size_t i = 0; i + 1 < program.rules.size(); ++i) {
     const CheckRule& rule = program.rules[i];
     if (rule.kind != CheckRule::Kind::kSend || program.rules[i + 1].kind != CheckRule::Kind::kExpect) continue;
-    const command::SpecIndex command = command_of(rule.data);
-    if (command == command::kNoSpec) continue;
-    const std::string_view name = command::spec_at(command).name;
-    if (name == "info" || name == "role") return true;
+    if (is_role_question(rule.data)) return true;
   }
   return false;
 }

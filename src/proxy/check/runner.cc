@@ -64,7 +64,8 @@ void CheckRunner::start() {
       if (!server.check.configured) continue;
       Duration span = std::max(shortest, check_interval(server.health, false, server.config->check));
       if (limit > Duration{} && span > limit) span = limit;
-      server.check.next = runtime_.now.mono + span * position / count;
+      // A backend that wants a primary knows at once which one it is.
+      server.check.next = backend.asks_role ? runtime_.now.mono : runtime_.now.mono + span * position / count;
       ++position;
       arm(server);
     }
@@ -196,24 +197,27 @@ void CheckRunner::finish(ServerState& server, const CheckOutcome& outcome) {
   drop_connection(server);
   check.running = false;
   check.deadline = kNever;
+  check.ended = runtime_.now.mono;
   check.duration_ms = to_ms(runtime_.now.mono - check.started);
   check.evaluator.reset();
   // COMPAT: a result that arrives in maintenance says nothing about the server's state.
-  if (!server.in_maintenance()) apply(server, outcome.status, outcome.info);
+  if (!server.in_maintenance()) apply(server, outcome);
   schedule(server);
 }
 
-void CheckRunner::apply(ServerState& server, CheckStatus status, const std::string& info) {
+void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
   CheckState& check = server.check;
-  const bool status_changed = check.status != status;
+  const bool status_changed = check.status != outcome.status;
   const Health before = server.health;
-  check.status = status;
-  check.info = info;
+  check.status = outcome.status;
+  check.info = outcome.info;
   check.had_result = true;
-  const CheckResult result = result_of(status);
+  const CheckResult result = result_of(outcome.status);
   const bool passed = result == CheckResult::kPassed || result == CheckResult::kConditional;
   if (!passed && server.health.value > 0) ++server.counters.check_failures;
   server.health = passed ? after_pass(server.health) : after_failure(server.health);
+  const bool asks_role = runtime_.backends[server.backend].asks_role;
+  if (outcome.other_role && asks_role) server.health.value = 0;
   const bool log_checks = runtime_.backends[server.backend].config->log_health_checks;
   if (log_checks && (status_changed || !(before == server.health))) {
     log_result(server, passed, result == CheckResult::kConditional);
@@ -221,7 +225,7 @@ void CheckRunner::apply(ServerState& server, CheckStatus status, const std::stri
   const Cause cause = cause_of_check(server, log_checks);
   if (!passed) {
     if (server.health.value == 0) states_.set_stopped(server, cause);
-    look_for_primary(runtime_.backends[server.backend]);
+    if (asks_role && !runtime_.backends[server.backend].up) suspect(server.backend, server.index);
   } else if (server.health.up()) {
     if (result == CheckResult::kConditional) {
       states_.set_stopping(server, cause);
@@ -231,15 +235,34 @@ void CheckRunner::apply(ServerState& server, CheckStatus status, const std::stri
   }
 }
 
-/// The last server of a backend that asks for a role is gone: whoever takes over must not wait for the old pace.
-void CheckRunner::look_for_primary(BackendState& backend) {
-  if (!backend.asks_role || backend.up) return;
-  const Mono soon = runtime_.now.mono + kRecheck;
-  for (ServerState& server : backend.servers) {
-    if (!server.check.configured || server.check.running || server.check.next <= soon) continue;
-    server.check.next = soon;
-    arm(server);
+void CheckRunner::check_soon(ServerState& server) {
+  CheckState& check = server.check;
+  if (!check.configured) return;
+  if (check.running) {
+    check.again = true;
+    return;
   }
+  const Mono soon = std::max(runtime_.now.mono, check.had_result ? check.ended + kRecheck : Mono{});
+  if (check.next <= soon) return;
+  check.next = soon;
+  arm(server);
+}
+
+void CheckRunner::suspect(uint32_t backend, uint32_t) {
+  if (runtime_.stopping || !runtime_.backends[backend].asks_role) return;
+  for (ServerState& server : runtime_.backends[backend].servers) check_soon(server);
+}
+
+/// Half-way to a verdict, or no server at all: whoever takes over must not wait for the old pace.
+bool CheckRunner::in_doubt(const ServerState& server) const {
+  const BackendState& backend = runtime_.backends[server.backend];
+  if (!backend.asks_role) return false;
+  if (!backend.up) return true;
+  if (server.health.value == 0 || server.health.value == server.health.full()) return false;
+  // A server that answers, if only with -BUSY or -LOADING, keeps the patience that `fall` and `inter` give it.
+  const CheckStatus status = server.check.status;
+  return server.health.value < server.health.rise ||
+         (status != CheckStatus::kL7Response && status != CheckStatus::kL7Status);
 }
 
 void CheckRunner::log_result(const ServerState& server, bool passed, bool conditional) {
@@ -259,10 +282,10 @@ void CheckRunner::log_result(const ServerState& server, bool passed, bool condit
 
 void CheckRunner::schedule(ServerState& server) {
   Duration pause = check_interval(server.health, !server.running, server.config->check);
-  const BackendState& backend = runtime_.backends[server.backend];
-  if (backend.asks_role && !backend.up) {
-    // The primary is being looked for: whoever becomes it must be seen at once.
-    server.check.next = runtime_.now.mono + std::min(pause, kRecheck);
+  CheckState& check = server.check;
+  if (check.again || in_doubt(server)) {
+    check.again = false;
+    check.next = runtime_.now.mono + std::min(pause, kRecheck);
     return arm(server);
   }
   const int percent = runtime_.config.global.spread_checks_percent;
@@ -270,7 +293,7 @@ void CheckRunner::schedule(ServerState& server) {
     const auto span = static_cast<uint64_t>(pause.count() * percent / 100);
     pause += Duration(static_cast<int64_t>(runtime_.random.below(2 * span + 1)) - static_cast<int64_t>(span));
   }
-  server.check.next = runtime_.now.mono + pause;
+  check.next = runtime_.now.mono + pause;
   arm(server);
 }
 

@@ -8,10 +8,11 @@
 #include "base/machine.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
+#include "proxy/suspicion.h"
 
 namespace holdfast::proxy {
 
-class CheckRunner {
+class CheckRunner final : public SuspicionSink {
  public:
   CheckRunner(Runtime& runtime, ServerStates& states) : runtime_(runtime), states_(states) {}
 
@@ -27,6 +28,8 @@ class CheckRunner {
   /// `enable|disable health`, and maintenance: a running check is given up without a result.
   void set_enabled(ServerState& server, bool enabled);
   void pause(ServerState& server);
+  /// Every server of the backend is asked again at once, but none more often than every kRecheck.
+  void suspect(uint32_t backend, uint32_t server) override;
   /// Stops all checks for good (soft stop).
   void stop();
 
@@ -36,8 +39,9 @@ class CheckRunner {
   void open(ServerState& server, const CheckRule& rule);
   void drop_connection(ServerState& server);
   void finish(ServerState& server, const CheckOutcome& outcome);
-  void apply(ServerState& server, CheckStatus status, const std::string& info);
-  void look_for_primary(BackendState& backend);
+  void apply(ServerState& server, const CheckOutcome& outcome);
+  void check_soon(ServerState& server);
+  bool in_doubt(const ServerState& server) const;
   void log_result(const ServerState& server, bool passed, bool conditional);
   void schedule(ServerState& server);
   void arm(ServerState& server);
