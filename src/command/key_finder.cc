@@ -63,12 +63,41 @@ void add_sort_target(const KeySpec& key, std::span<const std::string_view> words
   if (found > 0) keys.push_back({found, key.flags});
 }
 
+/// The two commands whose key flags depend on their options.
+uint16_t flags_of(const Spec& spec, const KeySpec& key, std::span<const std::string_view> words) {
+  if ((key.flags & kKeyVariable) == 0) return key.flags;
+  const auto is = [&](size_t i, std::string_view option) { return equal_ignoring_case(words[i], option); };
+  if (spec.name == "set") {
+    for (size_t i = 3; i < words.size(); ++i) {
+      if (is(i, "get")) return kKeyRw | kKeyAccess | kKeyUpdate;
+      if (is(i, "ex") || is(i, "px") || is(i, "exat") || is(i, "pxat")) ++i;
+    }
+    return kKeyOw | kKeyUpdate;
+  }
+  if (spec.name == "bitfield") {
+    size_t i = 2;
+    while (i < words.size()) {
+      const size_t left = words.size() - i - 1;
+      if (is(i, "get") && left >= 2) {
+        i += 3;
+      } else if (is(i, "overflow") && left >= 1) {
+        i += 2;
+      } else {
+        return kKeyRw | kKeyAccess | kKeyUpdate;
+      }
+    }
+    return kKeyRo | kKeyAccess;
+  }
+  return key.flags;
+}
+
 }  // namespace
 
 std::optional<std::vector<KeyAt>> find_keys(const Spec& spec, std::span<const std::string_view> words) {
   std::vector<KeyAt> keys;
   for (const KeySpec& key : spec.keys) {
     if ((key.flags & kKeyNotKey) != 0) continue;
+    const size_t before = keys.size();
     if ((key.flags & kKeyOw) != 0 && key.begin == KeySpec::Begin::kUnknown && spec.name == "sort") {
       add_sort_target(key, words, keys);
       continue;
@@ -85,6 +114,8 @@ std::optional<std::vector<KeyAt>> find_keys(const Spec& spec, std::span<const st
         if (!add_counted(key, first, words, keys)) return std::nullopt;
         break;
     }
+    const uint16_t flags = flags_of(spec, key, words);
+    for (size_t i = before; i < keys.size(); ++i) keys[i].flags = flags;
   }
   return keys;
 }
