@@ -23,6 +23,7 @@
 #include "net/file.h"
 #include "net/socket.h"
 #include "proxy/command_line.h"
+#include "proxy/config_parse.h"
 #include "proxy/proxy.h"
 
 namespace holdfast::app {
@@ -34,6 +35,15 @@ constexpr int64_t kMaxconnMost = 1'000'000;
 class SystemNames final : public proxy::NameLookup {
  public:
   std::vector<std::string> lookup(const std::string& host) override { return net::look_up_blocking(host); }
+};
+
+class SystemFiles final : public proxy::FileLookup {
+ public:
+  std::expected<std::string, std::string> read(const std::string& path) override {
+    auto text = net::read_whole_file(path);
+    if (!text) return std::unexpected(std::string(std::strerror(text.error())));
+    return std::move(*text);
+  }
 };
 
 std::string host_name() {
@@ -91,7 +101,7 @@ void signal_old(const std::vector<int64_t>& pids, int number) {
   }
 }
 
-proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& names) {
+proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& names, SystemFiles& files) {
   proxy::ParseOptions out;
   for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
     const std::string_view entry = *at;
@@ -99,6 +109,7 @@ proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& n
     if (equals != std::string_view::npos) out.environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
   out.names = &names;
+  out.files = &files;
   out.ignore_resolve_failures = line.ignore_resolve_failures;
   out.zero_warning = line.zero_warning;
   out.diagnostic_mode = line.diagnostic_mode;
@@ -188,7 +199,8 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
     return 1;
   }
   SystemNames names;
-  const proxy::ParseOptions options = parse_options(line, names);
+  SystemFiles lookup;
+  const proxy::ParseOptions options = parse_options(line, names, lookup);
   if (line.condition) {
     std::string error;
     const int code = proxy::check_condition(*line.condition, options, &error);

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/address.h"
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 namespace holdfast::proxy {
 

@@ -1,9 +1,10 @@
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 #include <fmt/format.h>
 
 #include "conf/haproxy_condition.h"
 #include "conf/haproxy_reader.h"
+#include "proxy/config_lint.h"
 #include "proxy/config_parser.h"
 #include "proxy/version.h"
 
@@ -61,6 +62,7 @@ ParseOutcome parse_config(const std::vector<ConfigFile>& files, const ParseOptio
     finish_config(config, options, outcome.diagnostics);
     errors = outcome.diagnostics.alerts() > before;
   }
+  if (!errors && options.diagnostic_mode) lint_config(config, outcome.diagnostics);
   if (errors) {
     outcome.diagnostics.alert("config : Fatal errors found in configuration.");
     outcome.exit_code = 1;

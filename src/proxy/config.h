@@ -3,7 +3,7 @@
 // Source: HAProxy configuration manual (sections 2-5), TCP mode. Durations of 0 mean "not set" (no limit).
 // Invariants of a config that parse_config returned: every default_backend and use_backend names a proxy with backend
 // capability; proxy names are unique per capability; a check program is never empty where a check is enabled.
-// How a host uses it: command_line.h -> parse_config -> startup_report (prints, decides) -> Proxy (proxy.h).
+// How a host uses it: command_line.h -> parse_config -> startup_report (config_parse.h) -> Proxy (proxy.h).
 #pragma once
 
 #include <cstdint>
@@ -14,76 +14,12 @@
 
 #include "base/address.h"
 #include "base/time.h"
-#include "conf/haproxy_diagnostics.h"
 #include "proxy/check/program.h"
+#include "proxy/config_server.h"
 #include "proxy/log_target.h"
+#include "proxy/redis/redis_config.h"
 
 namespace holdfast::proxy {
-
-/// Where a setting was written, for messages.
-struct Source {
-  std::string file;
-  int line = 0;
-};
-
-enum class CliLevel : uint8_t { kUser, kOperator, kAdmin };
-
-/// One listening address of a `bind` or `stats socket` line.
-struct BindConfig {
-  Address address;
-  std::optional<int> inherited_fd;
-  std::string name;
-  uint32_t id = 0;
-  int64_t maxconn = 0;  // 0 = none of its own
-  int backlog = 0;      // 0 = the proxy's
-  uint32_t unix_mode = 0;
-  bool v6only = false;
-  CliLevel level = CliLevel::kOperator;
-  bool expose_listeners = false;
-  std::string text;  // as written: `*:6378`
-  Source source;
-};
-
-enum class InitState : uint8_t { kDefault, kFullyUp, kUp, kDown, kFullyDown };
-enum class OnError : uint8_t { kFastInter, kFailCheck, kSuddenDeath, kMarkDown };
-
-struct CheckConfig {
-  bool enabled = false;
-  Duration inter = 2s;
-  Duration fastinter{};  // 0 = inter
-  Duration downinter{};  // 0 = inter
-  int rise = 2;
-  int fall = 3;
-  uint16_t port = 0;    // 0 = the server's
-  std::string address;  // numeric host, empty = the server's
-  bool observe_layer4 = false;
-  OnError on_error = OnError::kFailCheck;
-  int error_limit = 10;
-};
-
-struct ServerConfig {
-  std::string name;
-  uint32_t id = 0;
-  bool forced_id = false;
-  Address address;           // host numeric, or a name that is still to be resolved
-  std::string fqdn;          // the name as configured, empty for a literal
-  bool port_mapped = false;  // port is an offset to the client's destination port (`+0`, or no port at all)
-  int port_offset = 0;
-  int weight = 1;  // 0-256
-  bool backup = false;
-  bool disabled = false;
-  int64_t maxconn = 0;
-  int64_t minconn = 0;
-  int64_t maxqueue = 0;
-  Duration slowstart{};
-  CheckConfig check;
-  InitState init_state = InitState::kDefault;
-  bool on_marked_down_shutdown = false;
-  bool on_marked_up_shutdown_backup = false;
-  std::string track;  // `[backend/]server`
-  std::optional<Address> bind_source;
-  Source source;
-};
 
 enum class Algorithm : uint8_t { kRoundRobin, kStaticRr, kLeastConn, kFirst, kSource, kRandom };
 struct BalanceConfig {
@@ -153,6 +89,8 @@ struct ProxyConfig {
   CheckProgram tcp_check_rules;
   bool log_health_checks = false;
   bool redis_fast_check = true;  // ADR 0012
+  RedisPrimaryConfig redis_primary;
+  RedisAuth redis_auth;  // for checks
   bool allbackups = false;
   bool nolinger = false;
   bool abortonclose = false;
@@ -200,49 +138,9 @@ struct GlobalConfig {
 struct Config {
   GlobalConfig global;
   std::vector<ProxyConfig> proxies;  // in file order, without `defaults` sections
+  std::vector<SentinelsConfig> sentinels;
   std::map<std::string, std::string> environment;
   std::vector<std::string> files;
 };
-
-struct ConfigFile {
-  std::string name;
-  std::string text;
-};
-
-/// Turns host names into numeric addresses while parsing (a proxy with an unknown server name must not start).
-class NameLookup {
- public:
-  virtual ~NameLookup() = default;
-  virtual std::vector<std::string> lookup(const std::string& host) = 0;
-};
-
-struct ParseOptions {
-  std::map<std::string, std::string> environment;
-  NameLookup* names = nullptr;           // null: names stay and the machine resolves them at start
-  bool ignore_resolve_failures = false;  // -dr
-  bool zero_warning = false;             // -dW
-  bool diagnostic_mode = false;          // -dD
-  std::string hostname;
-  std::string localpeer;  // -L, empty = hostname
-};
-
-struct ParseOutcome {
-  Config config;  // meaningful when exit_code is 0
-  conf::Diagnostics diagnostics;
-  int exit_code = 0;  // 0 = fine, 1 = errors, 2 = no error, but nothing to listen on
-};
-ParseOutcome parse_config(const std::vector<ConfigFile>& files, const ParseOptions& options);
-
-/// `-cc`: 0 = true, 1 = false, 2 = error with the text to print as an alert.
-int check_condition(const std::string& condition, const ParseOptions& options, std::string* error);
-
-struct StartupReport {
-  std::string standard_output;
-  std::string standard_error;
-  std::optional<int> exit_code;  // set = stop here
-};
-/// What HAProxy prints before it starts (or, with `check_only`, instead of starting).
-StartupReport startup_report(const ParseOutcome& outcome, bool check_only, bool quiet, int64_t pid,
-                             const std::string& executable);
 
 }  // namespace holdfast::proxy

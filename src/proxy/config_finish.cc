@@ -6,6 +6,7 @@
 #include <set>
 
 #include "conf/haproxy_value.h"
+#include "proxy/check/redis_role.h"
 #include "proxy/config_parser.h"
 #include "proxy/keyword/keyword.h"
 #include "proxy/log_line.h"
@@ -65,6 +66,18 @@ void check_http_only(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
        "config : '{}' ignored for {} '{}' as it requires HTTP mode.");
 }
 
+void check_primary(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  if (!proxy.redis_primary.configured()) return;
+  const auto section = std::ranges::find(config.sentinels, proxy.redis_primary.sentinels, &SentinelsConfig::name);
+  if (section == config.sentinels.end()) {
+    diagnostics.alert(fmt::format("config : {} '{}' : unable to find required sentinels section '{}'.",
+                                  kind_word(proxy), proxy.name, proxy.redis_primary.sentinels));
+  } else if (section->members.empty()) {
+    diagnostics.alert(fmt::format("config : {} '{}' : sentinels section '{}' is empty.", kind_word(proxy), proxy.name,
+                                  section->name));
+  }
+}
+
 void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
   if (!proxy.is_backend()) return;
   switch (proxy.check_kind) {
@@ -80,6 +93,11 @@ void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
       break;
     }
   }
+  if (proxy.redis_primary.configured()) {
+    if (!asks_redis_role(proxy.check_program)) proxy.check_program = redis_primary_program();
+    for (ServerConfig& server : proxy.servers) server.check.enabled = true;
+  }
+  if (proxy.redis_auth.set()) authenticate(proxy.check_program, proxy.redis_auth);
   if (proxy.rules_unused) {
     diagnostics.warn(
         fmt::format("config : {} '{}' uses tcp-check rules without 'option tcp-check', so the rules are ignored.",
@@ -170,6 +188,7 @@ void finish_config(Config& config, const ParseOptions&, conf::Diagnostics& diagn
     check_references(config, proxy, diagnostics);
     check_timeouts(proxy, diagnostics);
     finish_checks(proxy, diagnostics);
+    check_primary(config, proxy, diagnostics);
     check_http_only(proxy, diagnostics);
     check_logs(proxy, diagnostics);
   }

@@ -62,6 +62,7 @@ bool ConfigParser::begin_section(const conf::HaproxyStatement& statement, bool* 
   if (name == "frontend") return begin_proxy(statement, ProxyConfig::Kind::kFrontend);
   if (name == "backend") return begin_proxy(statement, ProxyConfig::Kind::kBackend);
   if (name == "listen") return begin_proxy(statement, ProxyConfig::Kind::kListen);
+  if (name == "sentinels") return begin_sentinels(statement);
   for (std::string_view other : kIgnoredSections) {
     if (name != other) continue;
     kind_ = Section::kIgnored;
@@ -119,6 +120,22 @@ bool ConfigParser::begin_defaults(const conf::HaproxyStatement& statement) {
   fresh.inherited_timeouts = fresh.timeouts;
   defaults_.push_back(std::move(fresh));
   current_defaults_ = defaults_.size() - 1;
+  return true;
+}
+
+bool ConfigParser::begin_sentinels(const conf::HaproxyStatement& statement) {
+  kind_ = Section::kSentinels;
+  const std::string name = statement.words.size() > 1 ? statement.words[1] : "";
+  section_name_ = name;
+  if (statement.words.size() != 2) {
+    diagnostics_.alert(fmt::format("config : parsing [{}] : 'sentinels' expects one name.", place(statement)));
+  }
+  for (const SentinelsConfig& other : config_.sentinels) {
+    if (other.name != name) continue;
+    diagnostics_.alert(
+        fmt::format("config : parsing [{}] : sentinels section '{}' is already defined.", place(statement), name));
+  }
+  config_.sentinels.push_back({.name = name, .members = {}, .auth = {}});
   return true;
 }
 
@@ -199,6 +216,10 @@ void ConfigParser::line_of_section(conf::HaproxyStatement& statement) {
               : proxy->kind == ProxyConfig::Kind::kBackend ? kInBackend
                                                            : static_cast<uint8_t>(kInFrontend | kInBackend);
     section_word = proxy->kind == ProxyConfig::Kind::kListen ? "listen" : kind_word(*proxy);
+  }
+  if (kind_ == Section::kSentinels) {
+    section = kInSentinels;
+    section_word = "sentinels";
   }
   const KeywordRow* row = find_keyword(words[0], section);
   if (row == nullptr) {

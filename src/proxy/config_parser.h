@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "conf/haproxy_reader.h"
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 namespace holdfast::proxy {
 
@@ -20,12 +20,13 @@ class ConfigParser final : public conf::HaproxyStatementSink {
   void begin_file() { kind_ = Section::kNone; }
 
  private:
-  enum class Section : uint8_t { kNone, kGlobal, kDefaults, kProxy, kIgnored };
+  enum class Section : uint8_t { kNone, kGlobal, kDefaults, kProxy, kSentinels, kIgnored };
 
   bool begin_section(const conf::HaproxyStatement& statement, bool* is_section);
   bool begin_global(const conf::HaproxyStatement& statement);
   bool begin_defaults(const conf::HaproxyStatement& statement);
   bool begin_proxy(const conf::HaproxyStatement& statement, ProxyConfig::Kind kind);
+  bool begin_sentinels(const conf::HaproxyStatement& statement);
   void check_name_clash(const conf::HaproxyStatement& statement, ProxyConfig::Kind kind);
   /// The defaults section that `from` names, or the last one. Null = an alert was given.
   const ProxyConfig* parent(const conf::HaproxyStatement& statement, size_t from_at, std::string_view what,

@@ -1,4 +1,4 @@
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -143,6 +143,25 @@ TEST(CommandLine, TheUsualSwitches) {
   EXPECT_EQ(parse_command_line({"-f"}).answer->exit_code, 1);
   EXPECT_TRUE(parse_command_line({"-v"}).answer->standard_output.starts_with("HAProxy version 3.4.0-holdfast "));
   EXPECT_THAT(parse_command_line({"-vv"}).answer->standard_output, HasSubstr("\n  TARGET  = linux-glibc\n"));
+}
+
+TEST(Config, LintsKnownTrapsWhenAsked) {
+  const std::string text =
+      "backend b\n option tcp-check\n tcp-check send PING\\\\r\\\\n\n tcp-check expect string 10.0.0.1\n"
+      " tcp-check send ROLE\\r\\n\n tcp-check expect string master\n server s 127.0.0.1:1 check\n";
+  auto said = [&](bool lint) {
+    std::string all;
+    ParseOptions options;
+    options.diagnostic_mode = lint;
+    const ParseOutcome outcome = parse_config({{"t.cfg", text}}, options);
+    for (const auto& item : outcome.diagnostics.items()) all += item.text + "\n";
+    return all;
+  };
+  EXPECT_EQ(said(false).find("step"), std::string::npos);
+  EXPECT_NE(said(true).find("step 1 : the string ends in a literal \\r\\n"), std::string::npos);
+  EXPECT_NE(said(true).find("step 2 : '10.0.0.1' is found inside longer addresses"), std::string::npos);
+  EXPECT_NE(said(true).find("step 4 : 'master' is found in a replica's answer"), std::string::npos);
+  EXPECT_NE(said(true).find("server 's' has no 'on-marked-down shutdown-sessions'"), std::string::npos);
 }
 
 }  // namespace

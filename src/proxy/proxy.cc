@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "proxy/check/runner.h"
 #include "proxy/cli/cli.h"
+#include "proxy/redis/primary_watch.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
 #include "proxy/session.h"
@@ -28,9 +29,11 @@ struct Proxy::Parts final : ActionSink, CliHost {
         sessions(runtime),
         states(runtime, sessions),
         checks(runtime, states),
+        primaries(runtime, states, checks),
         cli(runtime, sessions, states, checks, *this) {
     sessions.set_states(&states);
     sessions.set_suspicions(&checks);
+    checks.set_role_listener(&primaries);
   }
   void emit(Action action) override { proxy.act(std::move(action)); }
 
@@ -53,6 +56,7 @@ struct Proxy::Parts final : ActionSink, CliHost {
   Sessions sessions;
   ServerStates states;
   CheckRunner checks;
+  PrimaryWatch primaries;
   Cli cli;
   std::vector<std::pair<uint32_t, uint32_t>> resolving;  // by job: backend, server
   size_t resolving_left = 0;
@@ -132,6 +136,7 @@ void Proxy::Parts::soft_stop() {
                 fmt::format("Proxy {} stopped (cumulated conns: FE: {}, BE: {}).", config.name, front, back));
   }
   checks.stop();
+  primaries.stop();
   const Duration limit = runtime.config.global.hard_stop_after;
   if (limit > Duration{}) runtime.timers.arm(TimerKind::kStop, 0, 0, runtime.now.mono + limit, &stop_queued);
   finish_if_idle();
@@ -174,6 +179,7 @@ void Proxy::start(Now now) {
   for (uint32_t i = 0; i < parts_->runtime.listeners.size(); ++i) parts_->listen_on(i);
   parts_->resolve_names();
   if (parts_->resolving_left == 0) parts_->checks.start();
+  parts_->primaries.start();
 }
 
 ConnId Proxy::accepted(const Accepted& from, Now now) {
@@ -201,6 +207,7 @@ void Proxy::connected(ConnId conn, const Address&, const Address&, Now now) {
   if (slot == nullptr) return;
   if (slot->kind == ConnKind::kServer) parts_->sessions.connected(*slot);
   if (slot->kind == ConnKind::kCheck) parts_->checks.connected(*slot);
+  if (slot->kind == ConnKind::kSentinel) parts_->primaries.links().connected(*slot);
 }
 
 void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
@@ -215,6 +222,8 @@ void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
       return parts_->checks.receive(*slot, bytes);
     case ConnKind::kCli:
       return parts_->cli.receive(*slot, bytes);
+    case ConnKind::kSentinel:
+      return parts_->primaries.links().receive(*slot, bytes);
     case ConnKind::kNone:
       return;
   }
@@ -234,6 +243,9 @@ void Proxy::eof(ConnId conn, Now now) {
       break;
     case ConnKind::kCli:
       parts_->cli.eof(*slot);
+      break;
+    case ConnKind::kSentinel:
+      parts_->primaries.links().eof(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -255,6 +267,9 @@ void Proxy::closed(ConnId conn, Closed why, Now now) {
       break;
     case ConnKind::kCli:
       parts_->cli.closed(*slot);
+      break;
+    case ConnKind::kSentinel:
+      parts_->primaries.links().closed(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -304,6 +319,12 @@ void Proxy::tick(Now now) {
       case TimerKind::kCli:
         parts_->cli.timer(entry.index, entry.generation);
         break;
+      case TimerKind::kSentinel:
+        parts_->primaries.links().timer(entry.index, entry.generation);
+        break;
+      case TimerKind::kSettle:
+        parts_->primaries.settle_timer();
+        break;
       case TimerKind::kStop:
         parts_->exit(0);
         break;
@@ -325,6 +346,8 @@ OutQueue& Proxy::output(ConnId conn) {
       return parts_->checks.output(*slot);
     case ConnKind::kCli:
       return parts_->cli.output(*slot);
+    case ConnKind::kSentinel:
+      return parts_->primaries.links().output(*slot);
     case ConnKind::kNone:
       break;
   }

@@ -65,7 +65,15 @@ void Runtime::build_proxies() {
 void Runtime::build_servers(BackendState& backend) {
   const ProxyConfig& proxy = *backend.config;
   CheckProgram program = proxy.check_program;
-  backend.asks_role = proxy.redis_fast_check && asks_redis_role(program);
+  backend.primary.watched = proxy.redis_primary.configured();
+  if (backend.primary.watched) {
+    const auto& sections = config.sentinels;
+    const auto section = std::ranges::find(sections, proxy.redis_primary.sentinels, &SentinelsConfig::name);
+    HF_ASSERT(section != sections.end());
+    backend.primary.sentinels = static_cast<uint32_t>(section - sections.begin());
+    backend.primary.reports.resize(section->members.size());
+  }
+  backend.asks_role = backend.primary.watched || (proxy.redis_fast_check && asks_redis_role(program));
   program.conclude_on_reply = backend.asks_role;
   backend.check = std::make_unique<CompiledCheck>(std::move(program));
   const auto index = static_cast<uint32_t>(backends.size() - 1);
@@ -84,6 +92,11 @@ void Runtime::build_servers(BackendState& backend) {
     state.check.configured = state.check.enabled = server.check.enabled;
     state.health = initial_health(server.check.rise, server.check.fall, server.init_state);
     state.running = !server.check.enabled || state.health.up();
+    if (backend.primary.watched) {
+      state.fenced = true;
+      state.running = false;
+      state.health.value = 0;
+    }
     if (server.disabled) {
       state.admin = kAdminForcedMaint | kAdminConfigMaint;
       state.health.value = 0;

@@ -22,6 +22,7 @@
 #include "proxy/config.h"
 #include "proxy/counters.h"
 #include "proxy/proxy.h"
+#include "proxy/redis/primary_state.h"
 #include "proxy/timer_queue.h"
 
 namespace holdfast::proxy {
@@ -54,8 +55,10 @@ struct CheckState {
   std::string info;
   int64_t duration_ms = 0;
   bool had_result = false;
-  Mono ended{};        // the last run
-  bool again = false;  // a doubt came up while this run was under way
+  Mono asked{};         // when the last whole run began
+  Mono ended{};         // and ended
+  bool urgent = false;  // the next run begins as soon as this one is over
+  bool again = false;   // a doubt came up while this run was under way
 };
 
 struct ServerState {
@@ -70,6 +73,7 @@ struct ServerState {
   Health health;
   bool running = true;    // what health says
   bool stopping = false;  // NOLB: keeps sessions, takes no new ones
+  bool fenced = false;    // not the primary its Sentinels name (redis-primary): down whatever its checks say
   uint8_t admin = 0;
   uint32_t track_backend = kNoIndex;
   uint32_t track_server = kNoIndex;
@@ -95,6 +99,7 @@ struct BackendState {
   BalanceState balance;
   std::unique_ptr<CompiledCheck> check;
   bool asks_role = false;  // checked for a Redis role, promptly (check/redis_role.h)
+  PrimaryState primary;    // redis-primary
   Counters counters;
   int64_t fullconn = 0;
   bool up = true;
@@ -120,11 +125,11 @@ struct ListenerState {
   bool answered = false;
 };
 
-enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli };
+enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel };
 struct ConnSlot {
   uint32_t generation = 0;
   ConnKind kind = ConnKind::kNone;
-  uint32_t owner = 0;   // session, CLI connection, or backend of a check
+  uint32_t owner = 0;   // session, CLI connection, link to a Sentinel, or backend of a check
   uint32_t second = 0;  // server of a check
 };
 

@@ -59,7 +59,9 @@ void ServerStates::went_down(ServerState& server, std::string text, LogLevel lev
   const int64_t requeued = sessions_.requeue_server(server.backend, server.index);
   runtime_.log(level, proxy, true, text + down_tail(server, requeued));
   update_backend(server.backend);
-  if (server.config->on_marked_down_shutdown) sessions_.shutdown_server(server.backend, server.index, false);
+  // The sessions of a primary that is none any more must not go on, whatever the file says.
+  const bool close = server.config->on_marked_down_shutdown || runtime_.backends[server.backend].primary.watched;
+  if (close) sessions_.shutdown_server(server.backend, server.index, false);
   const BackendState& backend = runtime_.backends[server.backend];
   if (backend.asks_role && backend.up) sessions_.wake_turnarounds(server.backend);
   follow(server, false);
@@ -92,8 +94,15 @@ void ServerStates::set_stopped(ServerState& server, const Cause& cause) {
             was_draining ? LogLevel::kProxyNotice : LogLevel::kProxyAlert);
 }
 
+void ServerStates::set_fenced(ServerState& server, const Cause& cause) {
+  server.fenced = true;
+  server.health.value = 0;
+  set_stopped(server, cause);
+  sessions_.shutdown_server(server.backend, server.index, false);
+}
+
 void ServerStates::set_running(ServerState& server, const Cause& cause) {
-  if (server.running && !server.stopping) return;
+  if (server.fenced || (server.running && !server.stopping)) return;
   const bool was_up = server.up();
   server.running = true;
   server.stopping = false;
@@ -146,7 +155,8 @@ void ServerStates::set_ready(ServerState& server) {
     server.admin &= static_cast<uint8_t>(~(kAdminMaint | kAdminForcedDrain));
     // COMPAT: leaving maintenance starts over as at start-up: up until a check says otherwise.
     server.health = initial_health(server.health.rise, server.health.fall, server.config->init_state);
-    server.running = !server.check.configured || server.health.up();
+    if (server.fenced) server.health.value = 0;
+    server.running = !server.fenced && (!server.check.configured || server.health.up());
     server.stopping = false;
     stamp(server, was_up);
     if (server.running) {

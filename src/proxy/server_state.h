@@ -34,6 +34,8 @@ class ServerStates {
   void set_stopped(ServerState& server, const Cause& cause);
   void set_running(ServerState& server, const Cause& cause);
   void set_stopping(ServerState& server, const Cause& cause);
+  /// Down for not being the primary: its sessions are closed, and no check brings it up.
+  void set_fenced(ServerState& server, const Cause& cause);
   /// `set server state maint|drain|ready`.
   void set_maintenance(ServerState& server);
   void set_drain(ServerState& server);

@@ -116,12 +116,14 @@ void Sessions::admit(uint32_t index) {
   assign(index, kNoCandidate);
 }
 
-uint32_t Sessions::choose_backend(const Session& session) const {
+uint32_t Sessions::choose_backend(Session& session) const {
   const ProxyConfig& config = *runtime_.frontends[session.frontend].config;
   const Subject subject(runtime_, session);
   for (const UseBackend& rule : config.use_backends) {
+    ++session.rule;
     if (holds(rule.condition, subject) != rule.unless) return runtime_.find_backend(rule.backend);
   }
+  session.rule = 0;
   if (!config.default_backend.empty()) return runtime_.find_backend(config.default_backend);
   return config.is_backend() ? runtime_.find_backend(config.name) : kNoIndex;
 }

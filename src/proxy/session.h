@@ -52,6 +52,7 @@ struct Session {
   bool server_held = false;
   bool redispatched = false;
   bool request_pending = false;  // at its end: the client had sent what the server never got
+  uint16_t rule = 0;             // the use_backend line that chose the backend, from 1; 0 = default_backend
   uint32_t frontend = kNoIndex;
   uint32_t backend = kNoIndex;
   uint32_t server = kNoIndex;
@@ -110,7 +111,7 @@ class Sessions final : public SessionControl {
  private:
   uint32_t allocate();
   void admit(uint32_t index);
-  uint32_t choose_backend(const Session& session) const;
+  uint32_t choose_backend(Session& session) const;
   void assign(uint32_t index, uint32_t avoid);
   void enqueue(uint32_t index, uint32_t server);
   void dequeue(Session& session, uint32_t index);

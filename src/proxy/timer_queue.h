@@ -12,7 +12,7 @@
 
 namespace holdfast::proxy {
 
-enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop };
+enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle };
 
 struct TimerEntry {
   Mono at{};

@@ -1,6 +1,8 @@
 #include "sim/programs.h"
 
 #include "base/assert.h"
+#include "proxy/config_parse.h"
+#include "proxy/proxy.h"
 #include "sentinel/sentinel.h"
 #include "server/config.h"
 #include "server/engine.h"
@@ -49,9 +51,25 @@ class ServerBoot final : public Boot {
   std::string config_;
 };
 
+class ProxyBoot final : public Boot {
+ public:
+  explicit ProxyBoot(std::string config) : config_(std::move(config)) {}
+  std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
+    const std::string& text = disk.emplace(kProxyConf, config_).first->second;
+    const proxy::ParseOutcome outcome = proxy::parse_config({{kProxyConf, text}}, {});
+    HF_ASSERT(outcome.exit_code == 0);
+    return std::make_unique<proxy::Proxy>(outcome.config, proxy::ProxyOptions{.seed = seed, .pid = 1, .node = "sim"});
+  }
+  void check(const Machine& machine) const override { static_cast<const proxy::Proxy&>(machine).check_invariants(); }
+
+ private:
+  std::string config_;
+};
+
 }  // namespace
 
 std::unique_ptr<Boot> sentinel_boot(std::string config) { return std::make_unique<SentinelBoot>(std::move(config)); }
+std::unique_ptr<Boot> proxy_boot(std::string config) { return std::make_unique<ProxyBoot>(std::move(config)); }
 std::unique_ptr<Boot> server_boot(std::string config) { return std::make_unique<ServerBoot>(std::move(config)); }
 
 }  // namespace holdfast::sim

@@ -12,9 +12,11 @@ namespace holdfast::sim {
 
 inline constexpr const char* kSentinelConf = "/sentinel.conf";
 inline constexpr const char* kServerConf = "/redis.conf";
+inline constexpr const char* kProxyConf = "/haproxy.cfg";
 
 /// `config` is written to the disk at the first start.
 std::unique_ptr<Boot> sentinel_boot(std::string config);
 std::unique_ptr<Boot> server_boot(std::string config);
+std::unique_ptr<Boot> proxy_boot(std::string config);
 
 }  // namespace holdfast::sim

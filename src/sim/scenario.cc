@@ -90,9 +90,12 @@ class Runner {
       world().add_host(words[1], words[2]);
     } else if (verb == "name" && words.size() == 3) {
       world().add_name(words[1], words[2]);
-    } else if ((verb == "server" || verb == "sentinel") && words.size() == 4 && words[2] == "on") {
+    } else if ((verb == "server" || verb == "sentinel" || verb == "proxy") && words.size() == 4 && words[2] == "on") {
       const std::string config = block();
-      world().add_node(words[1], words[3], verb == "server" ? server_boot(config) : sentinel_boot(config));
+      world().add_node(words[1], words[3],
+                       verb == "server"     ? server_boot(config)
+                       : verb == "sentinel" ? sentinel_boot(config)
+                                            : proxy_boot(config));
       nodes_.push_back(words[1]);
     } else {
       return false;

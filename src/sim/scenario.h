@@ -6,6 +6,7 @@
 //   name NAME IP                             a resolvable name
 //   server NODE on HOST ... end              the lines between are its redis.conf
 //   sentinel NODE on HOST ... end            the lines between are its sentinel.conf
+//   proxy NODE on HOST ... end               the lines between are its haproxy.cfg
 //   start|kill|power-off|pause|resume|term NODE...
 //   cut HOST HOST | cut-oneway HOST HOST | heal HOST HOST | heal-all
 //   fail-disk NODE ERRNO                     0 = works again

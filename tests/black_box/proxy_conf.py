@@ -28,6 +28,8 @@ CASES = {
     "open block": (".if 1\n", 1),
     "alert": (".alert stop\n", 1),
     "hidden extension": (".if feature(REDIS_AWARE)\ndefaults\n no option redis-fast-check\n.endif\nlisten l\n bind 127.0.0.1:22090\n" + TIMEOUTS, 0),
+    "redis-aware": (".if feature(REDIS_AWARE)\nsentinels c\n sentinel a 127.0.0.1:26379\n.endif\nlisten l\n bind 127.0.0.1:22090\n" + TIMEOUTS
+                    + ".if feature(REDIS_AWARE)\n redis-primary c/mymaster\n no redis-fast-check\n.endif\n server s 127.0.0.1:1\n", 0),
     "no port": ("frontend f\n bind 127.0.0.1\n", 1),
     "bad port": ("frontend f\n bind 127.0.0.1:99999\n", 1),
     "lost backend": ("frontend f\n bind 127.0.0.1:22090\n timeout client 1s\n default_backend nowhere\n", 1),

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 namespace holdfast::proxy {
 namespace {

@@ -1,5 +1,7 @@
 #include "proxy/check/redis_role.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -19,6 +21,43 @@ command::SpecIndex command_of(std::string_view sent) {
 }
 
 }  // namespace
+
+CheckProgram redis_primary_program() {
+  CheckProgram program;
+  program.generated = true;
+  program.success_info = "Redis server is primary";
+  program.rules.push_back(CheckRule{.kind = CheckRule::Kind::kConnect, .step = -1});
+  program.rules.push_back(CheckRule{.kind = CheckRule::Kind::kSend, .step = 0, .data = "*1\r\n$4\r\nROLE\r\n"});
+  program.rules.push_back(CheckRule{.kind = CheckRule::Kind::kExpect,
+                                    .step = 1,
+                                    .data = "*3\r\n$6\r\nmaster\r\n",
+                                    .match = MatchKind::kString,
+                                    .error_status = CheckStatus::kL7Status,
+                                    .on_error = "Redis server is not primary"});
+  return program;
+}
+
+void authenticate(CheckProgram& program, const RedisAuth& auth) {
+  std::string request = auth.user.empty() ? "*2\r\n$4\r\nAUTH\r\n" : "*3\r\n$4\r\nAUTH\r\n";
+  for (const std::string& word : {auth.user, auth.password}) {
+    if (!word.empty()) request += fmt::format("${}\r\n{}\r\n", word.size(), word);
+  }
+  std::vector<CheckRule> rules;
+  for (CheckRule& rule : program.rules) {
+    const bool connects = rule.kind == CheckRule::Kind::kConnect;
+    rules.push_back(std::move(rule));
+    if (!connects) continue;
+    rules.push_back(CheckRule{.kind = CheckRule::Kind::kSend, .step = -1, .data = request});
+    rules.push_back(CheckRule{.kind = CheckRule::Kind::kExpect,
+                              .step = -1,
+                              .data = "+OK\r\n",
+                              .match = MatchKind::kString,
+                              .min_recv = 0,
+                              .error_status = CheckStatus::kL7Status,
+                              .report_payload = true});
+  }
+  program.rules = std::move(rules);
+}
 
 bool is_redis_command(std::string_view sent) { return command_of(sent) != command::kNoSpec; }
 

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "proxy/check/program.h"
+#include "proxy/redis/redis_config.h"
 
 namespace holdfast::proxy {
 
@@ -20,6 +21,10 @@ inline constexpr Duration kRecheck = 20ms;
 
 /// True if the program sends INFO or ROLE (inline or as an array) and expects something of the answer.
 bool asks_redis_role(const CheckProgram& program);
+/// ROLE, and the answer of a primary: for backends with redis-primary whose own rules ask for no role.
+CheckProgram redis_primary_program();
+/// Logs in behind every connect, without counting as steps. The secret appears in no message.
+void authenticate(CheckProgram& program, const RedisAuth& auth);
 /// INFO or ROLE, whole, inline or as an array.
 bool is_role_question(std::string_view sent);
 /// A command of the Redis protocol, whole, inline or as an array: what a RESP reply may be expected to.

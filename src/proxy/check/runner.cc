@@ -197,6 +197,7 @@ void CheckRunner::finish(ServerState& server, const CheckOutcome& outcome) {
   drop_connection(server);
   check.running = false;
   check.deadline = kNever;
+  check.asked = check.started;
   check.ended = runtime_.now.mono;
   check.duration_ms = to_ms(runtime_.now.mono - check.started);
   check.evaluator.reset();
@@ -215,9 +216,7 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
   const CheckResult result = result_of(outcome.status);
   const bool passed = result == CheckResult::kPassed || result == CheckResult::kConditional;
   if (!passed && server.health.value > 0) ++server.counters.check_failures;
-  server.health = passed ? after_pass(server.health) : after_failure(server.health);
-  const bool asks_role = runtime_.backends[server.backend].asks_role;
-  if (outcome.other_role && asks_role) server.health.value = 0;
+  new_health(server, outcome, passed);
   const bool log_checks = runtime_.backends[server.backend].config->log_health_checks;
   if (log_checks && (status_changed || !(before == server.health))) {
     log_result(server, passed, result == CheckResult::kConditional);
@@ -225,7 +224,8 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
   const Cause cause = cause_of_check(server, log_checks);
   if (!passed) {
     if (server.health.value == 0) states_.set_stopped(server, cause);
-    if (asks_role && !runtime_.backends[server.backend].up) suspect(server.backend, server.index);
+    const BackendState& backend = runtime_.backends[server.backend];
+    if (backend.asks_role && !backend.up && !server.fenced) suspect(server.backend, server.index);
   } else if (server.health.up()) {
     if (result == CheckResult::kConditional) {
       states_.set_stopping(server, cause);
@@ -233,6 +233,36 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
       states_.set_running(server, cause);
     }
   }
+}
+
+void CheckRunner::new_health(ServerState& server, const CheckOutcome& outcome, bool passed) {
+  const BackendState& backend = runtime_.backends[server.backend];
+  if (!backend.primary.watched) {
+    server.health = passed ? after_pass(server.health) : after_failure(server.health);
+    if (outcome.other_role && backend.asks_role) server.health.value = 0;
+    return;
+  }
+  if (passed) roles_->role_passed(server, server.check.asked);
+  if (server.fenced) {
+    server.health.value = 0;
+  } else if (passed) {
+    server.health.value = server.health.full();  // the Sentinels' word and its own are enough
+  } else {
+    server.health = after_failure(server.health);
+    if (outcome.other_role) server.health.value = 0;
+    roles_->role_doubted(server.backend);
+  }
+}
+
+void CheckRunner::check_now(ServerState& server) {
+  CheckState& check = server.check;
+  if (!check.configured || runtime_.stopping) return;
+  if (check.running) {
+    check.urgent = true;
+    return;
+  }
+  check.next = runtime_.now.mono;
+  arm(server);
 }
 
 void CheckRunner::check_soon(ServerState& server) {
@@ -250,6 +280,7 @@ void CheckRunner::check_soon(ServerState& server) {
 
 void CheckRunner::suspect(uint32_t backend, uint32_t) {
   if (runtime_.stopping || !runtime_.backends[backend].asks_role) return;
+  if (runtime_.backends[backend].primary.watched) roles_->role_doubted(backend);
   for (ServerState& server : runtime_.backends[backend].servers) check_soon(server);
 }
 
@@ -257,6 +288,7 @@ void CheckRunner::suspect(uint32_t backend, uint32_t) {
 bool CheckRunner::in_doubt(const ServerState& server) const {
   const BackendState& backend = runtime_.backends[server.backend];
   if (!backend.asks_role) return false;
+  if (server.fenced) return backend.primary.candidate && backend.primary.candidate->server == server.index;
   if (!backend.up) return true;
   if (server.health.value == 0 || server.health.value == server.health.full()) return false;
   // A server that answers, if only with -BUSY or -LOADING, keeps the patience that `fall` and `inter` give it.
@@ -283,9 +315,9 @@ void CheckRunner::log_result(const ServerState& server, bool passed, bool condit
 void CheckRunner::schedule(ServerState& server) {
   Duration pause = check_interval(server.health, !server.running, server.config->check);
   CheckState& check = server.check;
-  if (check.again || in_doubt(server)) {
-    check.again = false;
-    check.next = runtime_.now.mono + std::min(pause, kRecheck);
+  if (check.urgent || check.again || in_doubt(server)) {
+    check.next = runtime_.now.mono + (check.urgent ? Duration{} : std::min(pause, kRecheck));
+    check.again = check.urgent = false;
     return arm(server);
   }
   const int percent = runtime_.config.global.spread_checks_percent;

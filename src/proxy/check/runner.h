@@ -12,10 +12,21 @@
 
 namespace holdfast::proxy {
 
+/// Who follows the roles that servers of `redis-primary` backends say they have.
+class RoleListener {
+ public:
+  virtual ~RoleListener() = default;
+  /// The server said it is a primary; `asked` = when the check began.
+  virtual void role_passed(ServerState& server, Mono asked) = 0;
+  /// A check of the adopted primary failed, or a session gave reason to doubt it.
+  virtual void role_doubted(uint32_t backend) = 0;
+};
+
 class CheckRunner final : public SuspicionSink {
  public:
   CheckRunner(Runtime& runtime, ServerStates& states) : runtime_(runtime), states_(states) {}
 
+  void set_role_listener(RoleListener* listener) { roles_ = listener; }
   /// Spreads the first checks over the shortest interval.
   void start();
   void connected(ConnSlot slot);
@@ -30,6 +41,8 @@ class CheckRunner final : public SuspicionSink {
   void pause(ServerState& server);
   /// Every server of the backend is asked again at once, but none more often than every kRecheck.
   void suspect(uint32_t backend, uint32_t server) override;
+  /// This server is asked at once, even if it was asked a moment ago.
+  void check_now(ServerState& server);
   /// Stops all checks for good (soft stop).
   void stop();
 
@@ -41,6 +54,7 @@ class CheckRunner final : public SuspicionSink {
   void finish(ServerState& server, const CheckOutcome& outcome);
   void apply(ServerState& server, const CheckOutcome& outcome);
   void check_soon(ServerState& server);
+  void new_health(ServerState& server, const CheckOutcome& outcome, bool passed);
   bool in_doubt(const ServerState& server) const;
   void log_result(const ServerState& server, bool passed, bool conditional);
   void schedule(ServerState& server);
@@ -48,6 +62,7 @@ class CheckRunner final : public SuspicionSink {
 
   Runtime& runtime_;
   ServerStates& states_;
+  RoleListener* roles_ = nullptr;
 };
 
 /// The system's words for why a connection ended.

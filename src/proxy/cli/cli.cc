@@ -11,7 +11,9 @@
 namespace holdfast::proxy {
 namespace {
 
-std::array<std::span<const CliCommand>, 3> tables() { return {show_commands(), server_commands(), session_commands()}; }
+std::array<std::span<const CliCommand>, 4> tables() {
+  return {show_commands(), server_commands(), session_commands(), explain_commands()};
+}
 
 /// How many leading words of the command's name `words` begins with; -1 = they differ before either ends.
 int shared_words(std::string_view name, const std::vector<std::string>& words) {

@@ -67,6 +67,7 @@ struct CliCommand {
 std::span<const CliCommand> show_commands();
 std::span<const CliCommand> server_commands();
 std::span<const CliCommand> session_commands();
+std::span<const CliCommand> explain_commands();
 
 class Cli {
  public:

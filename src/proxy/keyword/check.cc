@@ -270,13 +270,7 @@ void parse_tcp_check(KeywordContext& c) {
   if (!c.ignored_without_backend("tcp-check")) CheckLine(c).run();
 }
 
-void parse_fast_check(KeywordContext& c) {
-  if (c.ignored_without_backend("redis-fast-check")) return;
-  if (c.at_most(1, "redis-fast-check")) c.proxy->redis_fast_check = !c.negated;
-}
-
 constexpr KeywordRow kRows[] = {
-    {"redis-fast-check", kInProxies, parse_fast_check, "checks for a Redis role conclude and repeat promptly"},
     {"tcp-check", kInProxies, parse_tcp_check, "a rule of the health check program"},
 };
 

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "conf/haproxy_reader.h"
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 namespace holdfast::proxy {
 
@@ -20,6 +20,7 @@ inline constexpr uint8_t kInGlobal = 1;
 inline constexpr uint8_t kInDefaults = 2;
 inline constexpr uint8_t kInFrontend = 4;
 inline constexpr uint8_t kInBackend = 8;
+inline constexpr uint8_t kInSentinels = 16;
 inline constexpr uint8_t kInProxies = kInDefaults | kInFrontend | kInBackend;
 
 /// One statement being parsed. `proxy` is the section's (a defaults section has one too), null in `global`.
@@ -89,6 +90,7 @@ std::span<const KeywordRow> bind_keywords();
 std::span<const KeywordRow> check_keywords();
 std::span<const KeywordRow> option_keywords();
 std::span<const KeywordRow> routing_keywords();
+std::span<const KeywordRow> redis_keywords();
 
 /// The row for a keyword in a section kind, or null.
 const KeywordRow* find_keyword(std::string_view name, uint8_t section);

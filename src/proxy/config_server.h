@@ -1,0 +1,79 @@
+// Listening addresses and servers as configuration values: what `bind`, `stats socket`, `server` and `default-server`
+// lines mean. Source: HAProxy configuration manual 5. Durations of 0 mean "not set". Read through config.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/address.h"
+#include "base/time.h"
+
+namespace holdfast::proxy {
+
+/// Where a setting was written, for messages.
+struct Source {
+  std::string file;
+  int line = 0;
+};
+
+enum class CliLevel : uint8_t { kUser, kOperator, kAdmin };
+
+/// One listening address of a `bind` or `stats socket` line.
+struct BindConfig {
+  Address address;
+  std::optional<int> inherited_fd;
+  std::string name;
+  uint32_t id = 0;
+  int64_t maxconn = 0;  // 0 = none of its own
+  int backlog = 0;      // 0 = the proxy's
+  uint32_t unix_mode = 0;
+  bool v6only = false;
+  CliLevel level = CliLevel::kOperator;
+  bool expose_listeners = false;
+  std::string text;  // as written: `*:6378`
+  Source source;
+};
+
+enum class InitState : uint8_t { kDefault, kFullyUp, kUp, kDown, kFullyDown };
+enum class OnError : uint8_t { kFastInter, kFailCheck, kSuddenDeath, kMarkDown };
+
+struct CheckConfig {
+  bool enabled = false;
+  Duration inter = 2s;
+  Duration fastinter{};  // 0 = inter
+  Duration downinter{};  // 0 = inter
+  int rise = 2;
+  int fall = 3;
+  uint16_t port = 0;    // 0 = the server's
+  std::string address;  // numeric host, empty = the server's
+  bool observe_layer4 = false;
+  OnError on_error = OnError::kFailCheck;
+  int error_limit = 10;
+};
+
+struct ServerConfig {
+  std::string name;
+  uint32_t id = 0;
+  bool forced_id = false;
+  Address address;           // host numeric, or a name that is still to be resolved
+  std::string fqdn;          // the name as configured, empty for a literal
+  bool port_mapped = false;  // port is an offset to the client's destination port (`+0`, or no port at all)
+  int port_offset = 0;
+  int weight = 1;  // 0-256
+  bool backup = false;
+  bool disabled = false;
+  int64_t maxconn = 0;
+  int64_t minconn = 0;
+  int64_t maxqueue = 0;
+  Duration slowstart{};
+  CheckConfig check;
+  InitState init_state = InitState::kDefault;
+  bool on_marked_down_shutdown = false;
+  bool on_marked_up_shutdown_backup = false;
+  std::string track;  // `[backend/]server`
+  std::optional<Address> bind_source;
+  Source source;
+};
+
+}  // namespace holdfast::proxy
