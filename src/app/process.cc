@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "app/redis_log.h"
+#include "base/assert.h"
 #include "base/version.h"
 #include "net/file.h"
 
@@ -191,6 +192,13 @@ void install_crash_report(RedisLog& log) {
     sigemptyset(&action.sa_mask);
     sigaction(fatal, &action, nullptr);
   }
+}
+
+std::string random_secret() {
+  std::string secret(32, '\0');
+  const auto got = getrandom(secret.data(), secret.size(), 0);
+  HF_ASSERT(got == static_cast<ssize_t>(secret.size()));
+  return secret;
 }
 
 uint64_t random_seed() {

@@ -41,6 +41,8 @@ void install_crash_report(RedisLog& log);
 
 /// Seed material from the system's random source.
 uint64_t random_seed();
+/// 32 bytes nobody can guess; fewer and empty never: the process ends if the system has none.
+std::string random_secret();
 /// `Linux 6.1.0 x86_64`
 std::string system_name();
 

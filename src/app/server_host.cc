@@ -162,10 +162,13 @@ int run_server(const std::string& program, const std::vector<std::string>& argum
   host_options.backend = *backend;
   host_options.signals = {SIGTERM, SIGINT};
   host_options.accepted_keepalive_s = static_cast<int>(start.settings.tcp_keepalive_s);
+  const std::string aclfile = start.settings.aclfile;
   options.settings = std::move(start.settings);
   options.config_path = line.config_path;
   options.config_content = std::move(loaded->file_text);
   options.seed = random_seed();
+  options.secret = random_secret();
+  if (!aclfile.empty()) options.acl_file = net::read_whole_file(aclfile);
   options.pid = static_cast<int>(getpid());
   options.executable = executable;
   options.os = system_name();

@@ -8,6 +8,8 @@
 namespace holdfast::family {
 
 std::span<const Binding> connection_bindings();
+std::span<const Binding> authentication_bindings();
+std::span<const Binding> acl_bindings();
 std::span<const Binding> keys_bindings();
 std::span<const Binding> dump_bindings();
 std::span<const Binding> object_bindings();

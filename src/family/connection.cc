@@ -1,25 +1,21 @@
-// Commands on the connection itself: greeting, authentication, CLIENT.
+// Commands on the connection itself: PING and its like, CLIENT.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
-#include "base/version.h"
 #include "family/bindings.h"
+#include "family/connection.h"
 #include "family/lookup.h"
-#include "family/transaction.h"
 
 namespace holdfast::family {
 namespace {
-
-constexpr std::string_view kWrongPass = "WRONGPASS invalid username-password pair or user is disabled.";
-constexpr std::string_view kBadName = "ERR Client names cannot contain spaces, newlines or special characters.";
 
 void ping_command(Context& c) {
   if (c.argv.size() > 2) {
     return c.reply.error(fmt::format("ERR wrong number of arguments for '{}' command", c.spec.name));
   }
-  const bool subscribed = c.state.hub.count_of(c.session.id) > 0;
+  const bool subscribed = subscriptions_of(c.state, c.session.id) > 0;
   if (subscribed && c.session.protocol == 2) {
     c.reply.array(2);
     c.reply.bulk("pong");
@@ -49,106 +45,6 @@ void select_command(Context& c) {
   c.reply.ok();
 }
 
-// Authentication.
-
-/// Compares in time that depends on the lengths only.
-bool same_secret(std::string_view a, std::string_view b) {
-  size_t difference = a.size() ^ b.size();
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  }
-  return difference == 0;
-}
-
-bool authenticate(Context& c, std::string_view user, std::string_view password) {
-  const std::string& required = c.state.settings.requirepass;
-  const bool good = user == "default" && (required.empty() || same_secret(password, required));
-  if (good) c.session.authenticated = true;
-  return good;
-}
-
-void auth_command(Context& c) {
-  if (c.argv.size() > 3) return c.reply.error(command::kSyntaxError);
-  if (c.argv.size() == 2 && c.state.settings.requirepass.empty()) {
-    return c.reply.error(
-        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
-        "configuration is correct?");
-  }
-  const bool good = c.argv.size() == 2 ? authenticate(c, "default", c.argv[1]) : authenticate(c, c.argv[1], c.argv[2]);
-  good ? c.reply.ok() : c.reply.error(kWrongPass);
-}
-
-bool valid_name(std::string_view name) {
-  return std::all_of(name.begin(), name.end(), [](char ch) { return ch >= '!' && ch <= '~'; });
-}
-
-void reply_hello(Context& c) {
-  c.reply.map(7);
-  c.reply.bulk("server");
-  c.reply.bulk("redis");
-  c.reply.bulk("version");
-  c.reply.bulk(kRedisVersion);
-  c.reply.bulk("proto");
-  c.reply.integer(c.session.protocol);
-  c.reply.bulk("id");
-  c.reply.integer(static_cast<int64_t>(c.session.id));
-  c.reply.bulk("mode");
-  c.reply.bulk("standalone");
-  c.reply.bulk("role");
-  c.reply.bulk(c.state.replication.is_replica ? "replica" : "master");
-  c.reply.bulk("modules");
-  c.reply.array(0);
-}
-
-void hello_command(Context& c) {
-  int64_t protocol = 0;
-  if (c.argv.size() >= 2) {
-    const auto wanted = parse_int64(c.argv[1]);
-    if (!wanted) return c.reply.error("ERR Protocol version is not an integer or out of range");
-    if (*wanted < 2 || *wanted > 3) return c.reply.error("NOPROTO unsupported protocol version");
-    protocol = *wanted;
-  }
-  std::optional<std::string_view> name;
-  for (size_t i = 2; i < c.argv.size(); ++i) {
-    const size_t left = c.argv.size() - 1 - i;
-    if (equal_ignoring_case(c.argv[i], "auth") && left >= 2) {
-      if (!authenticate(c, c.argv[i + 1], c.argv[i + 2])) return c.reply.error(kWrongPass);
-      i += 2;
-    } else if (equal_ignoring_case(c.argv[i], "setname") && left >= 1) {
-      name = c.argv[++i];
-      if (!valid_name(*name)) return c.reply.error(kBadName);
-    } else {
-      return c.reply.error(fmt::format("ERR Syntax error in HELLO option '{}'", c.argv[i]));
-    }
-  }
-  if (!c.session.authenticated) {
-    return c.reply.error(
-        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
-        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
-  }
-  if (name) c.session.name = *name;
-  if (protocol != 0) {
-    c.session.protocol = static_cast<int>(protocol);
-    c.reply.set_version(c.session.protocol);
-  }
-  reply_hello(c);
-}
-
-void reset_command(Context& c) {
-  Session& session = c.session;
-  if (session.transaction.open) discard_transaction(c.state, session);
-  unwatch_all(c.state, session);
-  c.state.hub.forget(session.id);
-  session.db = 0;
-  session.protocol = 2;
-  c.reply.set_version(2);
-  session.name.clear();
-  session.authenticated = c.state.settings.requirepass.empty();
-  session.reply_mode = ReplyMode::kOn;
-  session.no_evict = session.no_touch = false;
-  c.reply.simple("RESET");
-}
-
 // CLIENT.
 
 void client_id_command(Context& c) { c.reply.integer(static_cast<int64_t>(c.session.id)); }
@@ -156,7 +52,7 @@ void client_id_command(Context& c) { c.reply.integer(static_cast<int64_t>(c.sess
 void client_getname_command(Context& c) { c.session.name.empty() ? c.reply.null() : c.reply.bulk(c.session.name); }
 
 void client_setname_command(Context& c) {
-  if (!valid_name(c.argv[2])) return c.reply.error(kBadName);
+  if (!is_client_name(c.argv[2])) return c.reply.error(kBadClientName);
   c.session.name = c.argv[2];
   c.reply.ok();
 }
@@ -166,7 +62,7 @@ void client_setinfo_command(Context& c) {
   if (!name && !equal_ignoring_case(c.argv[2], "lib-ver")) {
     return c.reply.error(fmt::format("ERR Unrecognized option '{}'", c.argv[2]));
   }
-  if (!valid_name(c.argv[3])) {
+  if (!is_client_name(c.argv[3])) {
     return c.reply.error(
         fmt::format("ERR {} cannot contain spaces, newlines or special characters.", name ? "lib-name" : "lib-ver"));
   }
@@ -189,7 +85,7 @@ std::optional<ClientType> read_client_type(std::string_view word) {
 ClientType type_of(const State& state, const Session& session) {
   if (session.role == Role::kPrimary) return ClientType::kPrimary;
   if (session.role == Role::kReplica) return ClientType::kReplica;
-  return state.hub.count_of(session.id) > 0 ? ClientType::kPubsub : ClientType::kNormal;
+  return subscriptions_of(state, session.id) > 0 ? ClientType::kPubsub : ClientType::kNormal;
 }
 
 std::string unknown_type(std::string_view word) { return fmt::format("ERR Unknown client type '{}'", word); }
@@ -227,6 +123,7 @@ void client_list_command(Context& c) {
 struct KillFilter {
   std::optional<ClientId> id;
   std::optional<ClientType> type;
+  std::optional<acl::UserId> user;
   std::string_view address;
   std::string_view local_address;
   bool skip_me = true;
@@ -234,6 +131,7 @@ struct KillFilter {
   bool matches(const State& state, const Session& session) const {
     if (id && session.id != *id) return false;
     if (type && type_of(state, session) != *type) return false;
+    if (user && session.user != *user) return false;
     if (!address.empty() && to_string(session.peer) != address) return false;
     return local_address.empty() || to_string(session.local) == local_address;
   }
@@ -256,7 +154,8 @@ bool read_kill_filter(Context& c, KillFilter& filter) {
     } else if (equal_ignoring_case(option, "laddr")) {
       filter.local_address = value;
     } else if (equal_ignoring_case(option, "user")) {
-      if (value != "default") return c.reply.error(fmt::format("ERR No such user '{}'", value)), false;
+      filter.user = c.state.users.find(value);
+      if (!filter.user) return c.reply.error(fmt::format("ERR No such user '{}'", value)), false;
     } else if (equal_ignoring_case(option, "skipme")) {
       if (!equal_ignoring_case(value, "yes") && !equal_ignoring_case(value, "no")) {
         return c.reply.error(command::kSyntaxError), false;
@@ -349,7 +248,6 @@ void client_unblock_command(Context& c) {
 }
 
 constexpr Binding kBindings[] = {
-    {"auth", auth_command},
     {"client|getname", client_getname_command},
     {"client|id", client_id_command},
     {"client|info", client_info_command},
@@ -364,14 +262,16 @@ constexpr Binding kBindings[] = {
     {"client|unblock", client_unblock_command},
     {"client|unpause", client_unpause_command},
     {"echo", echo_command},
-    {"hello", hello_command},
     {"ping", ping_command},
     {"quit", quit_command},
-    {"reset", reset_command},
     {"select", select_command},
 };
 
 }  // namespace
+
+bool is_client_name(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char ch) { return ch >= '!' && ch <= '~'; });
+}
 
 std::span<const Binding> connection_bindings() { return kBindings; }
 

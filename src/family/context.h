@@ -61,6 +61,8 @@ struct Context {
   Now now;
 
   uint64_t dirty = 0;
+  /// Set by Services::wait_for_keys: this run did nothing yet, the command runs again when it is served.
+  bool runs_again = false;
 
   store::Keyspace& db() const { return state.data->db(static_cast<size_t>(session.db)); }
   store::Key key(std::string_view bytes) const { return state.data->key(bytes); }

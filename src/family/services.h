@@ -41,6 +41,8 @@ class Services {
   virtual bool has_handler(command::SpecIndex index) const = 0;
   /// Delivers to this server's subscribers; answers how many. Propagating a PUBLISH is the command's business.
   virtual size_t publish(std::string_view channel, std::string_view message) = 0;
+  /// The same for a sharded channel.
+  virtual size_t publish_shard(std::string_view channel, std::string_view message) = 0;
   /// An effect outside a command's own: lazy expiry, eviction.
   virtual void propagate(int db, std::vector<std::string> words) = 0;
 
@@ -61,6 +63,9 @@ class Services {
   /// Answers the session when the file is written.
   virtual void config_rewrite(Session& session) = 0;
   virtual void reset_stats() = 0;
+  /// ACL LOAD and SAVE: answer the caller when the file was read or written.
+  virtual void load_users(Context& context) = 0;
+  virtual void save_users(Context& context) = 0;
 
   // The process
   virtual std::string info(std::span<const std::string_view> sections, Now now) = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "acl/users.h"
 #include "base/address.h"
 #include "base/ids.h"
 #include "base/out_queue.h"
@@ -55,6 +56,7 @@ struct Session {
 
   int db = 0;
   int protocol = 2;
+  acl::UserId user = acl::kDefaultUser;
   bool authenticated = false;
   std::string name;
   std::string lib_name;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "acl/users.h"
 #include "store/context.h"
 
 namespace holdfast::family {
@@ -56,6 +57,10 @@ struct Settings {
   bool always_show_logo = false;
   int64_t hz = 10;
   std::string requirepass;
+  std::vector<acl::UserLine> user_lines;  // of the file at start; the users of the moment are State::users
+  std::string aclfile;
+  std::string acl_pubsub_default = "resetchannels";
+  int64_t acllog_max_len = 128;
   std::string enable_debug_command = "no";
   std::string enable_protected_configs = "no";
   uint32_t notify_keyspace_events = 0;

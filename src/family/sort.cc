@@ -41,6 +41,12 @@ struct SortItem {
 
 std::string read_sort_options(Context& c, bool may_store, SortRequest& request) {
   command::Args args = c.args(2);
+  const acl::User& user = c.state.users.at(c.session.user);
+  const auto may_read_all = [&] {
+    const auto spec = command::find_command(c.spec.name);
+    return user.unrestricted() || c.session.role == Role::kPrimary ||
+           user.allows_with_all_keys(spec, c.argv, command::kKeyAccess);
+  };
   while (args.more()) {
     if (args.take("asc")) {
       request.descending = false;
@@ -55,8 +61,12 @@ std::string read_sort_options(Context& c, bool may_store, SortRequest& request) 
       request.store = args.next();
     } else if (args.left() >= 2 && args.take("by")) {
       request.by = args.next();
+      if (!request.unsorted() && !may_read_all()) {
+        args.fail("ERR BY option of SORT denied due to insufficient ACL permissions.");
+      }
     } else if (args.left() >= 2 && args.take("get")) {
       request.get.push_back(args.next());
+      if (!may_read_all()) args.fail("ERR GET option of SORT denied due to insufficient ACL permissions.");
     } else {
       args.fail(command::kSyntaxError);
     }

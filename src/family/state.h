@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "acl/log.h"
+#include "acl/users.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "family/session.h"
@@ -67,6 +69,12 @@ struct State {
   Settings settings;
   std::unique_ptr<store::Dataset> data;
   pubsub::Hub hub;
+  pubsub::Hub shard_hub;  // sharded channels; no patterns
+  acl::Users users;
+  acl::Log acl_log;
+  /// Nobody can guess it: what ACL GENPASS makes passwords of, with a counter.
+  std::string secret;
+  uint64_t secrets_given = 0;
   Stats stats;
   SaveState saving;
   ReplicationView replication;
@@ -81,5 +89,10 @@ struct State {
   /// Keys that blocked clients wait for; zero most of the time, which is all a write checks.
   size_t awaited_keys = 0;
 };
+
+/// Subscriptions of all three kinds.
+inline size_t subscriptions_of(const State& state, ClientId id) {
+  return state.hub.count_of(id) + state.shard_hub.count_of(id);
+}
 
 }  // namespace holdfast::family

@@ -1,9 +1,12 @@
 // MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 #include "family/transaction.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "family/bindings.h"
+#include "family/denial.h"
 #include "family/lookup.h"
 
 namespace holdfast::family {
@@ -47,6 +50,26 @@ bool watched_key_expired(Context& c) {
                      });
 }
 
+/// Permissions may have changed since the command was queued.
+bool still_permitted(Context& c, const QueuedCommand& command) {
+  const acl::User& user = c.state.users.at(c.session.user);
+  if (user.unrestricted() || c.session.role == Role::kPrimary) return true;
+  const std::vector<std::string_view> words(command.argv.begin(), command.argv.end());
+  const acl::Verdict verdict = user.check(command.spec, words);
+  if (verdict.denied == acl::Denied::kNo) return true;
+  note_denial(c.state, c.services, c.session, {command::spec_at(command.spec), words, verdict}, acl::LogContext::kMulti,
+              c.now);
+  const std::string_view reason =
+      verdict.denied == acl::Denied::kCommand ? "no permission to execute the command or subcommand"
+      : verdict.denied == acl::Denied::kKey   ? "no permission to touch the specified keys"
+                                              : "no permission to access one of the channels used as arguments";
+  c.reply.error(fmt::format(
+      "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is "
+      "no longer allowed for the following reason: {}",
+      reason));
+  return false;
+}
+
 void exec_command(Context& c) {
   Transaction& transaction = c.session.transaction;
   if (!transaction.open) return c.reply.error("ERR EXEC without MULTI");
@@ -61,7 +84,9 @@ void exec_command(Context& c) {
   const std::vector<QueuedCommand> queue = std::move(transaction.queue);
   discard_transaction(c.state, c.session);
   c.reply.array(queue.size());
-  for (const QueuedCommand& command : queue) c.services.execute_queued(c, command);
+  for (const QueuedCommand& command : queue) {
+    if (still_permitted(c, command)) c.services.execute_queued(c, command);
+  }
 }
 
 void watch_command(Context& c) {

@@ -46,6 +46,7 @@ class Hub {
   size_t subscribers(std::string_view channel) const;
   size_t patterns() const { return patterns_.size(); }
   size_t channel_count() const { return channels_.size(); }
+  size_t subscriber_count() const { return subscribers_.size(); }
 
   void check_invariants() const;
 

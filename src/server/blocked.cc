@@ -111,7 +111,12 @@ void Blocked::tick(Now now) {
 Mono Blocked::next_deadline() const { return deadlines_.empty() ? kNever : deadlines_.begin()->first; }
 
 bool Blocked::release(ClientId client, std::string_view error) {
-  if (!waiters_.contains(client)) return false;
+  const auto waiter = waiters_.find(client);
+  if (waiter == waiters_.end()) return false;
+  family::CommandStats& stats = engine_.state_.stats.commands_by_spec[waiter->second.command.spec];
+  ++stats.calls;
+  if (!error.empty()) ++stats.failed;
+  ++engine_.state_.stats.commands;
   forget(client);
   Session* session = engine_.clients_.find_by_id(client);
   HF_ASSERT(session != nullptr);

@@ -57,7 +57,7 @@ void ClientTable::visit(store::FunctionRef<void(Session&)> visit) {
 
 std::string client_line(const family::State& state, const Session& session, Now now) {
   std::string flags;
-  const size_t subscriptions = state.hub.count_of(session.id);
+  const size_t subscriptions = family::subscriptions_of(state, session.id);
   if (session.role == family::Role::kReplica) flags += 'S';
   if (session.role == family::Role::kPrimary) flags += 'M';
   if (subscriptions > 0) flags += 'P';
@@ -71,17 +71,18 @@ std::string client_line(const family::State& state, const Session& session, Now 
   if (flags.empty()) flags = "N";
   const bool has_command = session.last_command != command::kNoSpec;
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={} qbuf={} "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events=r cmd={} user=default "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
+      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events=r cmd={} user={} "
       "redir=-1 resp={} lib-name={} lib-ver={}",
       session.id, to_string(session.peer), to_string(session.local), session.conn.index + 8, session.name,
       to_ms(now.mono - session.created) / 1000, to_ms(now.mono - session.last_interaction) / 1000, flags, session.db,
       state.hub.channel_count_of(session.id), state.hub.pattern_count_of(session.id),
+      state.shard_hub.channel_count_of(session.id),
       session.transaction.open ? static_cast<int64_t>(session.transaction.queue.size()) : -1, session.input.held(),
       session.output.empty() ? 0 : 1, session.output.memory(),
       sizeof(Session) + session.output.memory() + session.input.held(),
-      has_command ? command::full_name(command::spec_at(session.last_command)) : "NULL", session.protocol,
-      session.lib_name, session.lib_version);
+      has_command ? command::full_name(command::spec_at(session.last_command)) : "NULL",
+      state.users.at(session.user).name(), session.protocol, session.lib_name, session.lib_version);
 }
 
 }  // namespace holdfast::server

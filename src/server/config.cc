@@ -63,6 +63,11 @@ StartConfig apply_conf(const conf::ParsedConf& parsed) {
       fail("sentinel directive while not in sentinel mode");
       continue;
     }
+    if (equal_ignoring_case(directive.words[0], "user")) {
+      auto line = acl::read_user_line(std::span(directive.words).subspan(1), out.settings.user_lines);
+      line ? out.settings.user_lines.push_back(std::move(*line)) : fail(line.error());
+      continue;
+    }
     const ConfigRow* row = find_config_row(directive.words[0]);
     if (row == nullptr || directive.words.size() < 2) {
       fail(row == nullptr ? "Bad directive or wrong number of arguments" : "wrong number of arguments");
@@ -107,7 +112,7 @@ std::string set_config(Settings& settings, std::span<const std::string_view> pai
   return {};
 }
 
-std::string rewrite_config(const Settings& settings, std::string_view content) {
+std::string rewrite_config(const Settings& settings, std::string_view content, const std::vector<std::string>& users) {
   conf::Document document(content);
   const Settings defaults;
   for (const ConfigRow* listed : config_rows()) {
@@ -123,6 +128,7 @@ std::string rewrite_config(const Settings& settings, std::string_view content) {
     }
     document.set(key, lines);
   }
+  document.set("user", settings.aclfile.empty() ? users : std::vector<std::string>());
   return document.print();
 }
 

@@ -65,7 +65,7 @@ StartConfig apply_conf(const conf::ParsedConf& parsed);
 std::string set_config(Settings& settings, std::span<const std::string_view> pairs,
                        std::vector<const ConfigRow*>& changed);
 
-/// The file's new content after CONFIG REWRITE.
-std::string rewrite_config(const Settings& settings, std::string_view content);
+/// The file's new content after CONFIG REWRITE. `users`: the `user` lines, left out where an ACL file has them.
+std::string rewrite_config(const Settings& settings, std::string_view content, const std::vector<std::string>& users);
 
 }  // namespace holdfast::server

@@ -76,8 +76,6 @@ std::string parse_defrag(const ConfigRow&, Settings&, Values values) {
 }
 
 constexpr ConfigRow kRows[] = {
-    {"acl-pubsub-default", "", 0, parse_choice, print_kept, kKept, "resetchannels", "allchannels, resetchannels"},
-    {"acllog-max-len", "", 0, parse_integer, print_kept, kKept, "128"},
     {"active-defrag-cycle-max", "", 0, parse_integer, print_kept, kKept, "25"},
     {"active-defrag-cycle-min", "", 0, parse_integer, print_kept, kKept, "1"},
     {"active-defrag-ignore-bytes", "", 0, parse_memory_value, print_kept, kKept, "104857600"},
@@ -194,7 +192,6 @@ constexpr ConfigRow kRows[] = {
     {"tls-session-cache-timeout", "", 0, parse_integer, print_kept, kKept, "300"},
     {"tls-session-caching", "", 0, parse_bool, print_kept, kKept, "yes"},
     {"tracking-table-max-keys", "", 0, parse_integer, print_kept, kKept, "1000000"},
-    {"aclfile", "", 0, parse_only, print_kept, kUnsupported, ""},
     {"activedefrag", "", 0, parse_defrag, print_kept, kUnsupported, "no"},
 };
 

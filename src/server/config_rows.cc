@@ -328,6 +328,13 @@ constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr ConfigRow kRows[] = {
     HF_BOOL("always-show-logo", "", kConfigImmutable, always_show_logo,
             "show the logo in the log even without a terminal"),
+    ConfigRow{"acl-pubsub-default", "", 0,
+              [](const ConfigRow&, Settings& s, Values v) {
+                return parse_choice<&Settings::acl_pubsub_default>(s, v, "allchannels, resetchannels");
+              },
+              print_text<&Settings::acl_pubsub_default>, "channels a new user may use"},
+    HF_TEXT("aclfile", "", kConfigImmutable, aclfile, "file of the users"),
+    HF_INTEGER("acllog-max-len", "", 0, acllog_max_len, 0, kLongMax, "refusals remembered"),
     ConfigRow{"appendonly", "", 0, parse_appendonly, print_bool<&Settings::appendonly>, "keep an append-only file"},
     ConfigRow{"bind", "", 0, parse_bind, print_bind, "addresses to listen on; `-` before one makes it optional"},
     ConfigRow{"client-output-buffer-limit", "", kConfigMultiple, parse_output_limits, print_output_limits,

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "family/access.h"
+#include "family/denial.h"
 #include "server/gate.h"
 
 namespace holdfast::server {
@@ -61,6 +62,8 @@ void count_error(family::State& state, const std::string& text) {
 
 HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
   for (const auto bindings : {family::connection_bindings(),
+                              family::authentication_bindings(),
+                              family::acl_bindings(),
                               family::keys_bindings(),
                               family::dump_bindings(),
                               family::object_bindings(),
@@ -146,19 +149,24 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
     return true;
   }
   const command::Spec& spec = command::spec_at(resolved.index);
-  const bool subscribed = host.state.hub.count_of(session.id) > 0;
+  const bool subscribed = family::subscriptions_of(host.state, session.id) > 0;
   const size_t used = host.state.settings.maxmemory > 0 ? host.state.data->used_memory() : 0;
-  if (const auto refusal = refuse({host.state, session, spec, argv[0], subscribed, host.good_replicas, used})) {
+  if (const auto refusal =
+          refuse({host.state, session, spec, resolved.index, argv, subscribed, host.good_replicas, used})) {
     if (host.state.stats.commands_by_spec.size() > resolved.index) {
       ++host.state.stats.commands_by_spec[resolved.index].rejected;
+    }
+    if (refusal->verdict.denied != acl::Denied::kNo) {
+      const auto context = session.transaction.open ? acl::LogContext::kMulti : acl::LogContext::kTopLevel;
+      family::note_denial(host.state, host.services, session, {spec, argv, refusal->verdict}, context, now);
     }
     // EXEC that is refused ends the transaction as a failed one.
     if (spec.name == "exec" && session.transaction.open) {
       session.transaction = {};
-      reply.error("EXECABORT Transaction discarded because of: " + *refusal);
+      reply.error("EXECABORT Transaction discarded because of: " + refusal->error);
       count_error(host.state, reply.last_error());
     } else {
-      refuse_request(host, session, reply, *refusal);
+      refuse_request(host, session, reply, refusal->error);
     }
     return true;
   }
@@ -192,20 +200,30 @@ void Dispatcher::run_again(const DispatchHost& host, Session& session, const fam
   const std::vector<std::string_view> argv(command.argv.begin(), command.argv.end());
   const bool muted = session.reply_mode != family::ReplyMode::kOn;
   command::Reply reply(host.services.output_of(session), session.protocol, muted);
-  Context context(host.state, host.services, session, command::spec_at(command.spec), argv, reply, now);
+  const command::Spec& spec = command::spec_at(command.spec);
+  // Its permissions may have changed while it waited.
+  const acl::User& user = host.state.users.at(session.user);
+  if (const acl::Verdict verdict = user.check(command.spec, argv); verdict.denied != acl::Denied::kNo) {
+    family::note_denial(host.state, host.services, session, {spec, argv, verdict}, acl::LogContext::kTopLevel, now);
+    reply.error("NOPERM " + family::denial_text(user, {spec, argv, verdict}, false));
+    ++host.state.stats.commands_by_spec[command.spec].rejected;
+    return count_error(host.state, reply.last_error());
+  }
+  Context context(host.state, host.services, session, spec, argv, reply, now);
   call(host, context, command.spec);
 }
 
 void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index) {
   family::State& state = host.state;
   context.session.last_command = index;
+  const int db = context.session.db;
+  family::refresh_access_clock(state, context.now);
+  table_.at(index)(context);
+  if (context.runs_again) return;
   ++context.session.commands;
   ++state.stats.commands;
   family::CommandStats& stats = state.stats.commands_by_spec[index];
   ++stats.calls;
-  const int db = context.session.db;
-  family::refresh_access_clock(state, context.now);
-  table_.at(index)(context);
   if (context.reply.errors() > 0) {
     ++stats.failed;
     count_error(state, context.reply.last_error());

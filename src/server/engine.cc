@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "family/lookup.h"
 #include "family/transaction.h"
+#include "server/acl_file.h"
 #include "server/blocked.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -33,6 +34,8 @@ constexpr size_t kReclaimPerTurn = 2000;
 Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(options_.seed) {
   state_.settings = options_.settings;
   state_.run_id = state_.prng.hex(40);
+  state_.secret = options_.secret.empty() ? state_.prng.hex(64) : std::move(options_.secret);
+  state_.users.set_defaults({acl::Program::kServer, state_.settings.acl_pubsub_default == "allchannels"});
   state_.data = std::make_unique<store::Dataset>(static_cast<size_t>(state_.settings.databases),
                                                  store::HashSeed::from(state_.prng));
   state_.data->context().limits = state_.settings.limits;
@@ -40,6 +43,7 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   saving_ = std::make_unique<Saving>(*this);
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
+  acl_file_ = std::make_unique<AclFile>(*this);
 }
 
 Engine::~Engine() = default;
@@ -87,6 +91,11 @@ void Engine::start(Now now) {
   state_.started_unix_s = unix_seconds(now.wall);
   state_.saving.last_save_unix_s = state_.started_unix_s;
   log(LogLevel::kNotice, "Server initialized");
+  if (!acl_file_->start()) {
+    exiting_ = true;
+    act(action::Exit{1});
+    return;
+  }
   open_listeners();
   saving_->load(now);
   replication_->start(now);
@@ -155,7 +164,7 @@ ConnId Engine::accepted(const Accepted& from, Now now) {
   Session& session = clients_.open(now);
   session.peer = from.peer;
   session.local = from.local;
-  session.authenticated = state_.settings.requirepass.empty();
+  session.authenticated = state_.users.default_is_open();
   ++state_.stats.connections;
   const ConnId conn = session.conn;
   greet_or_refuse(session, from);
@@ -173,7 +182,7 @@ void Engine::greet_or_refuse(Session& session, const Accepted& from) {
   if (clients_.size() > static_cast<size_t>(state_.settings.maxclients)) {
     return refuse("-ERR max number of clients reached\r\n");
   }
-  if (state_.settings.protected_mode && state_.settings.requirepass.empty() && !is_loopback(from.peer)) {
+  if (state_.settings.protected_mode && state_.users.at(acl::kDefaultUser).no_password() && !is_loopback(from.peer)) {
     return refuse(
         "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
         "default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
@@ -298,9 +307,9 @@ DispatchHost Engine::dispatch_host() {
 
 void Engine::check_output_limit(Session& session, Now now) {
   const auto& settings = state_.settings;
-  const family::OutputLimit& limit = session.role == Role::kReplica        ? settings.output_limit_replica
-                                     : state_.hub.count_of(session.id) > 0 ? settings.output_limit_pubsub
-                                                                           : settings.output_limit_normal;
+  const family::OutputLimit& limit = session.role == Role::kReplica                     ? settings.output_limit_replica
+                                     : family::subscriptions_of(state_, session.id) > 0 ? settings.output_limit_pubsub
+                                                                                        : settings.output_limit_normal;
   const size_t size = session.output.size();
   bool over = limit.hard_bytes > 0 && size > limit.hard_bytes;
   if (limit.soft_bytes > 0 && size > limit.soft_bytes) {
@@ -332,6 +341,7 @@ void Engine::closed(ConnId conn, Closed why, Now now) {
 void Engine::forget_session(Session& session, Now now) {
   family::discard_transaction(state_, session);
   state_.hub.forget(session.id);
+  state_.shard_hub.forget(session.id);
   over_soft_limit_.erase(session.id);
   std::erase(paused_, session.id);
   blocked_->session_gone(session.id);
@@ -411,7 +421,8 @@ void Engine::close_idle(Now now) {
   next_idle_check_ = now.mono + kIdleCheckPeriod;
   const Duration limit = std::chrono::seconds(state_.settings.timeout_s);
   clients_.visit([&](Session& session) {
-    const bool exempt = session.role != Role::kNormal || session.blocked || state_.hub.count_of(session.id) > 0;
+    const bool exempt =
+        session.role != Role::kNormal || session.blocked || family::subscriptions_of(state_, session.id) > 0;
     if (exempt || now.mono - session.last_interaction <= limit) return;
     log(LogLevel::kVerbose, "Closing idle client");
     drop_session(session, action::CloseMode::kNow, now);

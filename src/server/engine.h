@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@
 
 namespace holdfast::server {
 
+class AclFile;
 class Blocked;
 class Replication;
 class Saving;
@@ -31,6 +33,9 @@ struct EngineOptions {
   std::string config_path;     // absolute; empty: none, CONFIG REWRITE answers an error
   std::string config_content;  // of that file, as read at start
   uint64_t seed = 0;
+  std::string secret;  // unpredictable bytes; empty: made of the seed (simulations)
+  /// Content of `aclfile` as read at start, or why it could not be read (errno).
+  std::expected<std::string, int> acl_file = std::string();
   int pid = 0;
   std::string executable;
   std::string os;  // INFO's os: `Linux 6.1.0 x86_64`
@@ -89,6 +94,7 @@ class Engine final : public Machine, public family::Services {
   void execute_queued(family::Context& outer, const family::QueuedCommand& command) override;
   bool has_handler(command::SpecIndex index) const override { return dispatcher_.has_handler(index); }
   size_t publish(std::string_view channel, std::string_view message) override;
+  size_t publish_shard(std::string_view channel, std::string_view message) override;
   void propagate(int db, std::vector<std::string> words) override;
   bool wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
                      int64_t timeout_ms) override;
@@ -99,6 +105,8 @@ class Engine final : public Machine, public family::Services {
   std::string config_set(std::span<const std::string_view> pairs, Now now) override;
   void config_rewrite(family::Session& session) override;
   void reset_stats() override;
+  void load_users(family::Context& context) override;
+  void save_users(family::Context& context) override;
   std::string info(std::span<const std::string_view> sections, Now now) override;
   void log(LogLevel level, std::string text) override;
   void stall(Duration duration) override;
@@ -115,6 +123,7 @@ class Engine final : public Machine, public family::Services {
   void wait(family::Context& context) override;
 
  private:
+  friend class AclFile;
   friend class Blocked;
   friend class Replication;
   friend class Saving;
@@ -125,6 +134,7 @@ class Engine final : public Machine, public family::Services {
     bool answered = false;  // inside EXEC the reply is written at its place and held back until the file is there
   };
 
+  size_t deliver(const pubsub::Hub& hub, std::string_view kind, std::string_view channel, std::string_view message);
   void begin_turn();
   void end_turn(Now now);
   void open_listeners();
@@ -160,6 +170,7 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<Saving> saving_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
+  std::unique_ptr<AclFile> acl_file_;
 
   std::vector<ConnId> touched_;  // sessions with new output in this turn
   std::string stream_;           // effects of one unit, encoded; kept for its capacity

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/error_text.h"
 #include "base/text.h"
+#include "server/acl_file.h"
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/info.h"
@@ -28,15 +29,23 @@ void Engine::execute_queued(family::Context& outer, const family::QueuedCommand&
 }
 
 size_t Engine::publish(std::string_view channel, std::string_view message) {
-  if (state_.hub.channel_count() == 0 && state_.hub.patterns() == 0) return 0;
+  return deliver(state_.hub, "message", channel, message);
+}
+size_t Engine::publish_shard(std::string_view channel, std::string_view message) {
+  return deliver(state_.shard_hub, "smessage", channel, message);
+}
+
+size_t Engine::deliver(const pubsub::Hub& hub, std::string_view kind, std::string_view channel,
+                       std::string_view message) {
+  if (hub.channel_count() == 0 && hub.patterns() == 0) return 0;
   std::vector<pubsub::Hub::Delivery> deliveries;
-  state_.hub.route(channel, deliveries);
+  hub.route(channel, deliveries);
   for (const pubsub::Hub::Delivery& delivery : deliveries) {
     Session* session = clients_.find_by_id(delivery.who);
     HF_ASSERT(session != nullptr);
     command::Reply reply(output_of(*session), session->protocol);
     reply.push(delivery.by_pattern ? 4 : 3);
-    reply.bulk(delivery.by_pattern ? "pmessage" : "message");
+    reply.bulk(delivery.by_pattern ? "pmessage" : kind);
     if (delivery.by_pattern) reply.bulk(delivery.pattern);
     reply.bulk(channel);
     reply.bulk(message);
@@ -52,6 +61,7 @@ bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span
                            int64_t timeout_ms) {
   if (in_exec() || context.session.role != family::Role::kNormal) return false;
   blocked_->wait(context, type, keys, timeout_ms);
+  context.runs_again = true;
   return true;
 }
 void Engine::awaited_key_changed(int db, std::string_view key) { blocked_->key_changed(db, key); }
@@ -79,6 +89,9 @@ void Engine::reset_stats() {
   state_.stats.commands_by_spec.resize(specs);
 }
 
+void Engine::load_users(family::Context& context) { acl_file_->load(context); }
+void Engine::save_users(family::Context& context) { acl_file_->save(context); }
+
 std::vector<std::pair<std::string, std::string>> Engine::config_get(std::span<const std::string_view> patterns) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const ConfigRow* listed : config_rows()) {
@@ -105,6 +118,10 @@ void Engine::apply_setting(const ConfigRow& row, Now now) {
   state_.data->context().limits = state_.settings.limits;
   if (row.name == "repl-backlog-size") replication_->resize_backlog();
   if (row.name == "timeout") next_idle_check_ = now.mono;
+  if (row.name == "requirepass") state_.users.set_default_password(state_.settings.requirepass);
+  if (row.name == "acl-pubsub-default") {
+    state_.users.set_defaults({acl::Program::kServer, state_.settings.acl_pubsub_default == "allchannels"});
+  }
   // COMPAT: connections that are open keep the rights they have when a password appears.
 }
 
@@ -113,7 +130,7 @@ void Engine::config_rewrite(Session& session) {
     return command::Reply(output_of(session), session.protocol)
         .error("ERR The server is running without a config file");
   }
-  options_.config_content = rewrite_config(state_.settings, options_.config_content);
+  options_.config_content = rewrite_config(state_.settings, options_.config_content, state_.users.lines());
   const JobId job = next_job();
   rewriting_.emplace(job, Rewrite{session.id, in_exec()});
   act(action::WriteFile{job, options_.config_path, options_.config_content, 0644});
@@ -127,7 +144,7 @@ void Engine::config_rewrite(Session& session) {
 void Engine::file_data(JobId job, std::string_view bytes, Now now) {
   begin_turn();
   now_ = now;
-  saving_->file_data(job, bytes);
+  if (!acl_file_->file_data(job, bytes)) saving_->file_data(job, bytes);
   end_turn(now);
 }
 
@@ -147,7 +164,7 @@ void Engine::job_done(JobId job, int status, Now now) {
       if (rewrite.answered) return;
       status == 0 ? reply.ok() : reply.error(fmt::format("ERR Rewriting config file: {}", error_text(status)));
     });
-  } else {
+  } else if (!acl_file_->job_done(job, status)) {
     saving_->job_done(job, status, now);
   }
   end_turn(now);
@@ -215,6 +232,8 @@ void Engine::wait(family::Context& context) { replication_->wait(context); }
 
 void Engine::check_invariants() const {
   state_.hub.check_invariants();
+  state_.shard_hub.check_invariants();
+  state_.users.check_invariants();
   replication_->check_invariants();
   blocked_->check_invariants();
 }

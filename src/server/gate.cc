@@ -3,93 +3,106 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "family/denial.h"
 
 namespace holdfast::server {
 namespace {
 
 using command::Spec;
 using family::Role;
-using Refusal = std::optional<std::string>;
+using Refused = std::optional<Refusal>;
+
+Refusal error(std::string text) { return {std::move(text), {}}; }
 
 bool is_write(const Spec& spec) { return spec.is(command::kWrite); }
 
-Refusal authentication(const GateInput& in) {
-  if (in.session.authenticated || in.spec.is(command::kNoAuth)) return std::nullopt;
-  return "NOAUTH Authentication required.";
+Refused authentication(const GateInput& in) {
+  const bool known = in.session.authenticated || in.state.users.default_is_open();
+  if (known || in.spec.is(command::kNoAuth)) return std::nullopt;
+  return error("NOAUTH Authentication required.");
 }
 
-Refusal inside_transaction(const GateInput& in) {
+Refused inside_transaction(const GateInput& in) {
   if (!in.session.transaction.open || !in.spec.is(command::kNoMulti)) return std::nullopt;
-  return "ERR Command not allowed inside a transaction";
+  return error("ERR Command not allowed inside a transaction");
 }
 
-Refusal out_of_memory(const GateInput& in) {
+Refused permission(const GateInput& in) {
+  const acl::User& user = in.state.users.at(in.session.user);
+  if (user.unrestricted() || in.session.role == Role::kPrimary) return std::nullopt;
+  const acl::Verdict verdict = user.check(in.index, in.words);
+  if (verdict.denied == acl::Denied::kNo) return std::nullopt;
+  return Refusal{"NOPERM " + family::denial_text(user, {in.spec, in.words, verdict}, false), verdict};
+}
+
+Refused out_of_memory(const GateInput& in) {
   const auto limit = static_cast<uint64_t>(in.state.settings.maxmemory);
   const bool over = limit > 0 && in.used_memory > limit && in.session.role != Role::kPrimary;
   if (!over || !in.spec.is(command::kDenyOom)) return std::nullopt;
-  return "OOM command not allowed when used memory > 'maxmemory'.";
+  return error("OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-Refusal failed_save(const GateInput& in) {
+Refused failed_save(const GateInput& in) {
   const bool broken = in.state.settings.stop_writes_on_bgsave_error && !in.state.settings.save.empty() &&
                       !in.state.saving.last_bgsave_ok && !in.state.replication.is_replica;
   if (!broken || (!is_write(in.spec) && in.spec.name != "ping")) return std::nullopt;
-  return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
-         "that may modify the data set are disabled, because this instance is configured to report errors during "
-         "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-         "details about the RDB error.";
+  return error(
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+      "that may modify the data set are disabled, because this instance is configured to report errors during "
+      "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+      "details about the RDB error.");
 }
 
-Refusal too_few_replicas(const GateInput& in) {
+Refused too_few_replicas(const GateInput& in) {
   const auto& settings = in.state.settings;
   const bool required =
       !in.state.replication.is_replica && settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag_s > 0;
   if (!required || !is_write(in.spec)) return std::nullopt;
   if (in.good_replicas >= static_cast<size_t>(settings.min_replicas_to_write)) return std::nullopt;
-  return "NOREPLICAS Not enough good replicas to write.";
+  return error("NOREPLICAS Not enough good replicas to write.");
 }
 
-Refusal read_only_replica(const GateInput& in) {
+Refused read_only_replica(const GateInput& in) {
   const bool protects = in.state.replication.is_replica && in.state.settings.replica_read_only;
   if (!protects || in.session.role == Role::kPrimary || !is_write(in.spec)) return std::nullopt;
-  return "READONLY You can't write against a read only replica.";
+  return error("READONLY You can't write against a read only replica.");
 }
 
-Refusal subscribed_only(const GateInput& in) {
+Refused subscribed_only(const GateInput& in) {
   if (!in.subscribed || in.session.protocol != 2) return std::nullopt;
   static constexpr std::string_view kAllowed[] = {
       "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"};
   for (const std::string_view name : kAllowed) {
     if (in.spec.name == name && in.spec.parent.empty()) return std::nullopt;
   }
-  return fmt::format(
+  return error(fmt::format(
       "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
       "context",
-      in.spec.parent.empty() ? in.spec.name : in.spec.parent);
+      in.spec.parent.empty() ? in.spec.name : in.spec.parent));
 }
 
-Refusal stale_data(const GateInput& in) {
+Refused stale_data(const GateInput& in) {
   const bool stale =
       in.state.replication.is_replica && !in.state.replication.link_up && !in.state.settings.replica_serve_stale_data;
   if (!stale || in.session.role == Role::kPrimary || in.spec.is(command::kStale)) return std::nullopt;
-  return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+  return error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 }
 
-Refusal loading(const GateInput& in) {
+Refused loading(const GateInput& in) {
   if (!in.state.loading || in.spec.is(command::kLoading)) return std::nullopt;
-  return "LOADING Redis is loading the dataset in memory";
+  return error("LOADING Redis is loading the dataset in memory");
 }
 
-constexpr Refusal (*kGates[])(const GateInput&) = {
-    authentication,    inside_transaction, out_of_memory, failed_save, too_few_replicas,
-    read_only_replica, subscribed_only,    stale_data,    loading,
+constexpr Refused (*kGates[])(const GateInput&) = {
+    authentication,   inside_transaction, permission,      out_of_memory, failed_save,
+    too_few_replicas, read_only_replica,  subscribed_only, stale_data,    loading,
 };
 
 }  // namespace
 
-std::optional<std::string> refuse(const GateInput& input) {
+std::optional<Refusal> refuse(const GateInput& input) {
   for (const auto gate : kGates) {
-    if (Refusal refusal = gate(input)) return refusal;
+    if (Refused refusal = gate(input)) return refusal;
   }
   return std::nullopt;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "command/spec.h"
+#include "command/catalogue.h"
 #include "family/session.h"
 #include "family/state.h"
 
@@ -17,13 +17,18 @@ struct GateInput {
   const family::State& state;
   const family::Session& session;
   const command::Spec& spec;
-  std::string_view name;  // as the client wrote it
+  command::SpecIndex index;
+  std::span<const std::string_view> words;
   bool subscribed = false;
   size_t good_replicas = 0;
   size_t used_memory = 0;
 };
 
-/// The error to answer, or nullopt to go on.
-std::optional<std::string> refuse(const GateInput& input);
+struct Refusal {
+  std::string error;
+  acl::Verdict verdict;  // of a refused permission
+};
+/// What to answer, or nullopt to go on.
+std::optional<Refusal> refuse(const GateInput& input);
 
 }  // namespace holdfast::server

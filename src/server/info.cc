@@ -52,7 +52,7 @@ std::string clients_section(const Input& in) {
   return field("connected_clients", in.clients) + field("cluster_connections", 0) +
          field("maxclients", in.state.settings.maxclients) + field("client_recent_max_input_buffer", 0) +
          field("client_recent_max_output_buffer", 0) + field("blocked_clients", in.engine.blocked().clients()) +
-         field("tracking_clients", 0) + field("pubsub_clients", in.state.hub.channel_count()) +
+         field("tracking_clients", 0) + field("pubsub_clients", in.state.hub.subscriber_count()) +
          field("watching_clients", in.state.watchers.size()) + field("clients_in_timeout_table", 0) +
          field("total_watched_keys", in.state.watchers.size()) +
          field("total_blocking_keys", in.engine.blocked().keys()) + field("total_blocking_keys_on_nokey", 0);
@@ -98,6 +98,7 @@ std::string persistence_section(const Input& in) {
 
 std::string stats_section(const Input& in) {
   const family::Stats& stats = in.state.stats;
+  const acl::DeniedCounts& denied = in.state.acl_log.counts();
   return field("total_connections_received", stats.connections) + field("total_commands_processed", stats.commands) +
          field("instantaneous_ops_per_sec", 0) + field("total_net_input_bytes", stats.net_input_bytes) +
          field("total_net_output_bytes", stats.net_output_bytes) + field("total_net_repl_input_bytes", 0) +
@@ -110,18 +111,19 @@ std::string stats_section(const Input& in) {
          field("evicted_clients", 0) + field("total_eviction_exceeded_time", 0) +
          field("current_eviction_exceeded_time", 0) + field("keyspace_hits", stats.keyspace_hits) +
          field("keyspace_misses", stats.keyspace_misses) + field("pubsub_channels", in.state.hub.channel_count()) +
-         field("pubsub_patterns", in.state.hub.patterns()) + field("pubsubshard_channels", 0) +
-         field("latest_fork_usec", 0) + field("total_forks", 0) + field("migrate_cached_sockets", 0) +
-         field("slave_expires_tracked_keys", 0) + field("active_defrag_hits", 0) + field("active_defrag_misses", 0) +
-         field("active_defrag_key_hits", 0) + field("active_defrag_key_misses", 0) +
-         field("total_active_defrag_time", 0) + field("current_active_defrag_time", 0) +
-         field("tracking_total_keys", 0) + field("tracking_total_items", 0) + field("tracking_total_prefixes", 0) +
-         field("unexpected_error_replies", 0) + field("total_error_replies", stats.error_replies) +
-         field("dump_payload_sanitizations", 0) + field("total_reads_processed", 0) +
-         field("total_writes_processed", 0) + field("io_threaded_reads_processed", 0) +
-         field("io_threaded_writes_processed", 0) + field("reply_buffer_shrinks", 0) +
-         field("reply_buffer_expands", 0) + field("acl_access_denied_auth", 0) + field("acl_access_denied_cmd", 0) +
-         field("acl_access_denied_key", 0) + field("acl_access_denied_channel", 0);
+         field("pubsub_patterns", in.state.hub.patterns()) +
+         field("pubsubshard_channels", in.state.shard_hub.channel_count()) + field("latest_fork_usec", 0) +
+         field("total_forks", 0) + field("migrate_cached_sockets", 0) + field("slave_expires_tracked_keys", 0) +
+         field("active_defrag_hits", 0) + field("active_defrag_misses", 0) + field("active_defrag_key_hits", 0) +
+         field("active_defrag_key_misses", 0) + field("total_active_defrag_time", 0) +
+         field("current_active_defrag_time", 0) + field("tracking_total_keys", 0) + field("tracking_total_items", 0) +
+         field("tracking_total_prefixes", 0) + field("unexpected_error_replies", 0) +
+         field("total_error_replies", stats.error_replies) + field("dump_payload_sanitizations", 0) +
+         field("total_reads_processed", 0) + field("total_writes_processed", 0) +
+         field("io_threaded_reads_processed", 0) + field("io_threaded_writes_processed", 0) +
+         field("reply_buffer_shrinks", 0) + field("reply_buffer_expands", 0) +
+         field("acl_access_denied_auth", denied.auth) + field("acl_access_denied_cmd", denied.command) +
+         field("acl_access_denied_key", denied.key) + field("acl_access_denied_channel", denied.channel);
 }
 
 std::string replication_section(const Input& in) { return in.engine.replication().info(in.now); }
