@@ -15,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/black_box"))
 os.environ.setdefault("HOLDFAST", str(ROOT / "build/release/holdfast"))
+import failover  # noqa: E402
 import processes  # noqa: E402
 from processes import Client, Error, World, free_port, wait_for, wait_synced  # noqa: E402
 
@@ -264,6 +265,12 @@ def bench_failover(options):
                 "gap": summary(gaps), "errors": summary(errors), "lost": {"total": sum(lost)}})
 
 
+def bench_crash(options):
+    """Death of the primary to the first write its successor accepts, without a proxy between."""
+    for figure in failover.figures(options):
+        record(figure)
+
+
 def one_failover(kind):
     with World() as world:
         primary = world.server(kind)
@@ -302,13 +309,15 @@ def one_failover(kind):
 
 
 def main():
-    benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover}
+    benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover,
+               "crash": bench_crash}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pipelines", type=lambda text: [int(p) for p in text.split(",")], default=[1, 16, 64])
     parser.add_argument("--scale", type=int, default=1, help="divide the amount of work by this")
     parser.add_argument("--failovers", type=int, default=5)
+    parser.add_argument("--kinds", type=str.split, default=["ours", "original"])
     parser.add_argument("--sorted-sets", action="store_true")
     parser.add_argument("--extra", type=str.split, default=[], help="options for our data server")
     options = parser.parse_args()

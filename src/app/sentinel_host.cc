@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "net/clock.h"
+#include "net/file.h"
 #include "sentinel/sentinel.h"
 
 namespace holdfast::app {
@@ -83,6 +84,10 @@ int run_sentinel(const std::string& program, const std::vector<std::string>& arg
   }
   auto loaded = load_redis_conf(line);
   if (!loaded) return say_and_fail(loaded.error());
+  const std::string beside = sentinel::extension_path(line.config_path);
+  std::string extension_text;
+  if (const auto text = net::read_whole_file(beside)) extension_text = *text;
+  sentinel::add_extension(loaded->conf, extension_text, beside);
   const auto errors = sentinel::check_config(loaded->conf, is_executable);
   if (!errors.empty()) {
     std::fputs(conf::fatal_config_error(errors, kRedisVersion).c_str(), stderr);
@@ -108,6 +113,7 @@ int run_sentinel(const std::string& program, const std::vector<std::string>& arg
   options.conf = std::move(loaded->conf);
   options.config_text = std::move(loaded->file_text);
   options.config_path = line.config_path;
+  options.extension_text = std::move(extension_text);
   options.seed = random_seed();
   options.pid = getpid();
   options.redis_version = kRedisVersion;

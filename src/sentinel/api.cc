@@ -42,6 +42,7 @@ constexpr Row kRows[] = {
     {"debug", &Api::debug},
     {"simulate-failure", &Api::simulate_failure},
     {"help", &Api::help},
+    {"ext", &Api::extension},
 };
 
 constexpr std::string_view kHelp[] = {
@@ -151,7 +152,11 @@ void Api::is_primary_down(CommandContext& context, const Args& args) {
     leader = primary->leader;
     leader_epoch = primary->leader_epoch;
     // Even a vote given earlier is not told before it is on disk.
-    if (!election_.vote_is_durable(*primary)) context.barrier = primary->vote_generation;
+    if (!election_.vote_is_durable(*primary)) {
+      // If it cannot be kept it is not given.
+      context.barrier = primary->vote_generation;
+      context.instead = fmt::format("*3\r\n:{}\r\n$1\r\n*\r\n:0\r\n", down ? 1 : 0);
+    }
   }
   context.reply.array(3);
   context.reply.integer(down ? 1 : 0);

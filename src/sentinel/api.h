@@ -43,6 +43,7 @@ class Api {
   void debug(CommandContext& context, const Args& args);
   void simulate_failure(CommandContext& context, const Args& args);
   void help(CommandContext& context, const Args& args);
+  void extension(CommandContext& context, const Args& args);
 
  private:
   Primary* find_or_reply(CommandContext& context, std::string_view name);

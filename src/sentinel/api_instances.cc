@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "sentinel/api.h"
+#include "sentinel/fast.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -54,6 +55,13 @@ void add_primary_fields(const Primary& primary, Fields& out) {
   if (!primary.notification_script.empty()) out.emplace_back("notification-script", primary.notification_script);
   if (!primary.client_reconfig_script.empty()) {
     out.emplace_back("client-reconfig-script", primary.client_reconfig_script);
+  }
+  // Ours, and only where they say something: a client that knows the original's fields finds those where it expects.
+  if (primary.fast_failover != FastFailover::kAuto) {
+    out.emplace_back("fast-failover", fast_failover_word(primary.fast_failover));
+  }
+  if (primary.crash_confirm != Duration::zero()) {
+    out.emplace_back("crash-confirm-milliseconds", number(to_ms(primary.crash_confirm)));
   }
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "sentinel/api.h"
 #include "sentinel/config.h"
+#include "sentinel/fast.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -43,7 +44,7 @@ Outcome bad_value(std::string_view value, std::string_view option) {
 }
 
 Outcome set_number(std::string_view option, std::string_view value, Primary& primary) {
-  const bool zero_allowed = option == "master-reboot-down-after-period";
+  const bool zero_allowed = option == "master-reboot-down-after-period" || option == "crash-confirm-milliseconds";
   const std::optional<int64_t> number = positive(value, zero_allowed ? 0 : 1);
   if (!number) return bad_value(value, option);
   if (option == "down-after-milliseconds") {
@@ -55,6 +56,8 @@ Outcome set_number(std::string_view option, std::string_view value, Primary& pri
     primary.parallel_syncs = *number;
   } else if (option == "quorum") {
     primary.quorum = *number;
+  } else if (option == "crash-confirm-milliseconds") {
+    primary.crash_confirm = from_ms(*number);
   } else {
     HF_ASSERT(zero_allowed);
     primary.reboot_down_after = from_ms(*number);
@@ -93,11 +96,17 @@ Outcome set_option(const Core& core, const Api::Args& args, size_t at, Primary& 
   if (more > 0) {
     const std::string_view value = args[at + 1];
     if (option == "down-after-milliseconds" || option == "failover-timeout" || option == "parallel-syncs" ||
-        option == "quorum" || option == "master-reboot-down-after-period") {
+        option == "quorum" || option == "master-reboot-down-after-period" || option == "crash-confirm-milliseconds") {
       return set_number(option, value, primary);
     }
     if (option == "notification-script" || option == "client-reconfig-script") {
       return set_script(core, option, value, primary);
+    }
+    if (option == "fast-failover") {
+      const std::optional<FastFailover> mode = parse_fast_failover(value);
+      if (!mode) return bad_value(value, option);
+      primary.fast_failover = *mode;
+      return {1, ""};
     }
     if (option == "auth-pass") {
       primary.auth_pass = value;

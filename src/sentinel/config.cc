@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "sentinel/config_names.h"
+#include "sentinel/fast.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -166,6 +167,19 @@ std::string_view apply_rename_command(Core&, Primary& primary, const Words& word
   return "";
 }
 
+std::string_view apply_fast_failover(Core&, Primary& primary, const Words& words) {
+  const std::optional<FastFailover> value = parse_fast_failover(words[3]);
+  if (!value) return "Please specify auto, yes or no for the fast-failover option.";
+  primary.fast_failover = *value;
+  return "";
+}
+std::string_view apply_crash_confirm(Core&, Primary& primary, const Words& words) {
+  const int64_t ms = lenient_number(words[3]);
+  if (ms < 0 || ms > INT_MAX) return "negative time parameter.";
+  primary.crash_confirm = from_ms(ms);
+  return "";
+}
+
 std::string_view apply_announce_ip(Core& core, const Words& words) {
   core.settings.announce_ip = words[2];
   return "";
@@ -237,6 +251,8 @@ constexpr Row kRows[] = {
     {"known-sentinel", 5, 2, ignore_old_known_sentinel},
     {"known-sentinel", 6, 2, with_primary<apply_known_sentinel>},
     {"rename-command", 5, 2, with_primary<apply_rename_command>},
+    {"fast-failover", 4, 2, with_primary<apply_fast_failover>},
+    {"crash-confirm-milliseconds", 4, 2, with_primary<apply_crash_confirm>},
 };
 
 const Row* find_row(const Words& words) {

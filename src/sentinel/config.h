@@ -24,6 +24,9 @@ std::vector<std::string> config_hostnames(const conf::ParsedConf& conf);
 /// Brings the file's lines up to date with the state.
 void render_config(const Core& core, conf::Document& document);
 
+/// The content of the file beside it; empty if there is nothing to say.
+std::string render_extension(const Core& core);
+
 /// `yes` or `no` in any case.
 std::optional<bool> parse_yes_no(std::string_view text);
 

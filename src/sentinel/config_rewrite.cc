@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "sentinel/config.h"
+#include "sentinel/fast.h"
 
 namespace holdfast::sentinel {
 namespace {
+
+constexpr std::string_view kExtensionHead =
+    "# Kept by holdfast sentinel beside its configuration file: what redis-sentinel does not know.\n";
 
 using conf::conf_quote;
 using Lines = std::map<std::string, std::vector<std::string>>;
@@ -95,12 +100,49 @@ void render_config(const Core& core, conf::Document& document) {
   for (const std::string_view key : kPrimaryKeys) {
     document.set(fmt::format("sentinel {}", key), lines[std::string(key)]);
   }
+  // These live beside the file (render_extension): the original would refuse to start from it.
+  document.set("sentinel fast-failover", {});
+  document.set("sentinel crash-confirm-milliseconds", {});
   document.set("sentinel current-epoch", {fmt::format("sentinel current-epoch {}", settings.current_epoch)});
   set_optional(document, "announce-ip", settings.announce_ip.empty() ? "" : quoted(settings.announce_ip));
   set_optional(document, "announce-port",
                settings.announce_port == 0 ? std::string() : std::to_string(settings.announce_port));
   set_optional(document, "sentinel-user", settings.sentinel_user.empty() ? "" : conf_quote(settings.sentinel_user));
   set_optional(document, "sentinel-pass", settings.sentinel_pass.empty() ? "" : conf_quote(settings.sentinel_pass));
+}
+
+std::string render_extension(const Core& core) {
+  std::string lines;
+  for (const auto& [name, primary] : core.topology.primaries()) {
+    if (primary->fast_failover != FastFailover::kAuto) {
+      lines +=
+          fmt::format("sentinel fast-failover {} {}\n", conf_quote(name), fast_failover_word(primary->fast_failover));
+    }
+    if (primary->crash_confirm != Duration::zero()) {
+      lines +=
+          fmt::format("sentinel crash-confirm-milliseconds {} {}\n", conf_quote(name), to_ms(primary->crash_confirm));
+    }
+  }
+  if (lines.empty() && core.options.extension_text.empty()) return "";
+  return std::string(kExtensionHead) + lines;
+}
+
+std::string extension_path(const std::string& config_path) { return config_path + ".ext"; }
+
+void add_extension(conf::ParsedConf& conf, std::string_view text, const std::string& path) {
+  std::set<std::string> monitored;
+  for (const conf::Directive& directive : conf.directives) {
+    const auto& words = directive.words;
+    if (words.size() > 2 && words[0] == "sentinel" && equal_ignoring_case(words[1], "monitor"))
+      monitored.insert(words[2]);
+  }
+  conf::ParsedConf more = conf::parse_redis_conf(text, path);
+  for (conf::Directive& directive : more.directives) {
+    const bool about_a_primary = directive.words.size() > 2 && directive.words[0] == "sentinel";
+    if (about_a_primary && !monitored.contains(directive.words[2])) continue;
+    conf.directives.push_back(std::move(directive));
+  }
+  for (conf::Diagnostic& error : more.errors) conf.errors.push_back(std::move(error));
 }
 
 }  // namespace holdfast::sentinel

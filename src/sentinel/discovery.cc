@@ -40,6 +40,8 @@ void Discovery::hello(std::string_view text) {
   if (epoch > core_.settings.current_epoch) core_.adopt_epoch(epoch, *primary);
   if (sentinel == nullptr) return;
   sentinel->hello_received = core_.now.mono;
+  sentinel->said_config_epoch = parsed->config_epoch;
+  sentinel->said_primary = core_.address_of(parsed->primary_host, parsed->primary_port);
   if (parsed->config_epoch > primary->config_epoch) adopt_configuration(*primary, *sentinel, *parsed);
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "sentinel/fast.h"
 #include "sentinel/hello.h"
 #include "sentinel/quorum.h"
 
@@ -42,6 +45,7 @@ bool Down::looks_down(const Instance& instance, Agenda& agenda) const {
   }
   if (instance.kind != Kind::kPrimary) return down;
   const auto& primary = static_cast<const Primary&>(instance);
+  down |= primary.crash.evident;
   // A primary that says it is a replica, long enough to have said so twice.
   if (primary.role_reported == Role::kReplica) {
     down |= agenda.due(primary.role_reported_at + primary.down_after + core_.periods.info * 2);
@@ -62,6 +66,19 @@ void Down::check_subjective(Instance& instance, Agenda& agenda) {
     instance.script_kill_sent = false;
   }
   instance.s_down = down;
+  if (instance.kind == Kind::kPrimary) tell_ours(static_cast<Primary&>(instance));
+}
+
+/// Sentinels of ours need not ask: they hear our opinion when it changes.
+void Down::tell_ours(Primary& primary) {
+  if (!is_fast(core_, primary)) return;
+  for (const auto& [runid, sentinel] : primary.sentinels) {
+    const Link& link = core_.topology.link_of(*sentinel);
+    if (!link.extended || !link.ready() || !links_.has_room(*sentinel)) continue;
+    links_.send(*sentinel, Request::kDiscard,
+                {"SENTINEL", "EXT", "OPINION", core_.announced(primary.address), std::to_string(primary.address.port),
+                 core_.settings.myid, primary.s_down ? std::string_view("1") : std::string_view("0")});
+  }
 }
 
 void Down::check_objective(Primary& primary) {
@@ -78,7 +95,17 @@ void Down::check_objective(Primary& primary) {
   primary.o_down = down;
 }
 
+/// Pause between two questions to the same Sentinel.
+Duration Down::ask_period(const Primary& primary, Agenda& agenda) const {
+  const bool urgent = is_fast(core_, primary) && primary.s_down_since && !agenda.due(*primary.s_down_since + kFastFor);
+  const bool voting = is_fast(core_, primary) && primary.failover_state == FailoverState::kWaitStart &&
+                      !agenda.due(primary.state_changed + kFastFor);
+  const bool before_election = primary.prevote_since && !agenda.due(*primary.prevote_since + kFastFor);
+  return urgent || voting || before_election ? std::min(kFastAskPeriod, core_.periods.ask) : core_.periods.ask;
+}
+
 void Down::ask_others(Primary& primary, bool forced, Agenda& agenda) {
+  const Duration period = ask_period(primary, agenda);
   for (const auto& [runid, sentinel] : primary.sentinels) {
     if (sentinel->says_primary_down || !sentinel->voted_leader.empty()) {
       if (agenda.due(sentinel->last_answer + core_.periods.ask * kStaleAnswerPeriods)) {
@@ -86,10 +113,12 @@ void Down::ask_others(Primary& primary, bool forced, Agenda& agenda) {
         sentinel->voted_leader.clear();
       }
     }
+    // With a successor chosen there is nothing left to ask: the others answer for its address by now.
+    if (primary.failover_state >= FailoverState::kReconfReplicas && is_fast(core_, primary)) continue;
     if (!primary.s_down || !core_.topology.link_of(*sentinel).ready()) continue;
     if (!forced) {
       if (sentinel->asks_in_flight > 0 || !links_.has_room(*sentinel)) continue;
-      if (!agenda.due(sentinel->last_answer + core_.periods.ask)) continue;
+      if (!agenda.due(std::max(sentinel->last_answer, sentinel->last_asked) + period)) continue;
     }
     const bool voting = primary.failover_in_progress;
     const uint64_t epoch = voting ? primary.failover_epoch : core_.settings.current_epoch;
@@ -98,6 +127,7 @@ void Down::ask_others(Primary& primary, bool forced, Agenda& agenda) {
         {"SENTINEL", "is-master-down-by-addr", core_.announced(primary.address), std::to_string(primary.address.port),
          std::to_string(epoch), voting ? std::string_view(core_.settings.myid) : std::string_view("*")});
     ++sentinel->asks_in_flight;
+    sentinel->last_asked = agenda.now();
   }
 }
 

@@ -19,6 +19,8 @@ class Down {
   void ask_answered(Instance& sentinel, const codec::Reply& reply);
 
  private:
+  Duration ask_period(const Primary& primary, Agenda& agenda) const;
+  void tell_ours(Primary& primary);
   void close_silent(Instance& instance, Agenda& agenda);
   bool looks_down(const Instance& instance, Agenda& agenda) const;
 

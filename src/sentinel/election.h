@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "sentinel/agenda.h"
 #include "sentinel/core.h"
 
 namespace holdfast::sentinel {
@@ -26,10 +27,14 @@ class Election {
   /// Somebody (maybe we) asks for our vote in `epoch`. Afterwards primary.leader and leader_epoch are our last vote.
   void request_vote(Primary& primary, uint64_t epoch, std::string_view candidate);
   /// Our last vote is on disk.
-  bool vote_is_durable(const Primary& primary) const { return core_.saver.done(primary.vote_generation); }
+  bool vote_is_durable(const Primary& primary) const { return core_.saver.durable(primary.vote_generation); }
   /// Who leads the failover that runs here; votes for ourselves or the favourite if we have not voted yet.
   /// Empty: nobody (yet).
   std::string leader_of_failover(Primary& primary);
+  /// Would the others take part? Asks them, and says so once a majority of all answered lately.
+  bool others_answer(Primary& primary, Agenda& agenda);
+  /// Every Sentinel that can be reached has voted in this failover, and nobody won.
+  bool round_is_lost(const Primary& primary) const;
 
  private:
   Core& core_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "sentinel/fast.h"
 #include "sentinel/promote.h"
 #include "sentinel/switchover.h"
 
@@ -22,6 +23,7 @@ std::string ctime_text(Wall when, Duration utc_offset) {
 }
 
 Candidate candidate_of(const Core& core, const Instance& replica) {
+  const Primary& primary = *replica.primary;
   const Link& link = core.topology.link_of(replica);
   Candidate out;
   out.down = replica.s_down;
@@ -31,6 +33,10 @@ Candidate candidate_of(const Core& core, const Instance& replica) {
   out.priority = replica.priority;
   out.link_down = replica.primary_link_down;
   out.offset = replica.offset;
+  out.kinship = kinship(primary.lineage, replica.lineage, replica.offset);
+  out.never_synced = replica.never_synced && out.kinship != Kinship::kSame;
+  out.half_synced = replica.loading || replica.sync_in_progress;
+  out.refused = primary.failover_in_progress && replica.refused_in == primary.failover_epoch;
   out.runid = replica.runid;
   return out;
 }
@@ -59,6 +65,7 @@ std::string_view failover_state_word(State state) {
 
 bool is_legal_transition(State from, State to) {
   if (to == State::kNone) return from != State::kNone;  // abort, end, or a reset from outside
+  if (from == State::kWaitPromotion && to == State::kSelectReplica) return true;
   return static_cast<int>(to) == static_cast<int>(from) + 1;
 }
 
@@ -94,25 +101,56 @@ Instance& Failover::promoted(Primary& primary) const {
 }
 
 bool Failover::start_if_needed(Primary& primary, Agenda& agenda) {
-  if (!primary.o_down) primary.may_start.reset();
+  if (!primary.o_down) {
+    primary.may_start.reset();
+    primary.prevote_since.reset();
+  }
   if (!primary.o_down || primary.failover_in_progress) return false;
-  if (primary.failover_started && !agenda.due(*primary.failover_started + primary.failover_timeout * 2)) {
-    if (primary.delay_logged != primary.failover_started) {
-      primary.delay_logged = primary.failover_started;
-      const Duration left = *primary.failover_started + primary.failover_timeout * 2 - core_.now.mono;
-      core_.log(LogLevel::kNotice, fmt::format("Next failover delay: I will not start a failover before {}",
-                                               ctime_text(core_.now.wall + left, core_.options.utc_offset)));
-    }
+  if (!(promises_bind(core_, primary) ? may_start(primary, agenda) : may_start_as_original(primary, agenda))) {
     return false;
   }
   if (!primary.may_start) primary.may_start = agenda.now() + election_.start_delay(primary);
-  if (!agenda.due(*primary.may_start)) return false;
-  primary.may_start.reset();
+  // The others are asked while our turn is still to come.
+  const bool answered = election_.others_answer(primary, agenda);
+  if (!agenda.due(*primary.may_start) || !answered) return false;
   start(primary);
   return true;
 }
 
+/// Where the votes of ours are promises: nothing binds us, and the last round is over for a while.
+bool Failover::may_start(Primary& primary, Agenda& agenda) {
+  if (primary.promised_until && !agenda.due(*primary.promised_until)) return false;
+  if (!primary.retry_at || agenda.due(*primary.retry_at)) return true;
+  if (primary.waiting_for_replica) log_delay(primary, *primary.retry_at);
+  return primary.waiting_for_replica && select_replica(primary) != nullptr;
+}
+
+/// Once per attempt.
+void Failover::log_delay(Primary& primary, Mono until) {
+  if (primary.delay_logged == primary.failover_started) return;
+  primary.delay_logged = primary.failover_started;
+  core_.log(LogLevel::kNotice,
+            fmt::format("Next failover delay: I will not start a failover before {}",
+                        ctime_text(core_.now.wall + (until - core_.now.mono), core_.options.utc_offset)));
+}
+
+bool Failover::may_start_as_original(Primary& primary, Agenda& agenda) {
+  if (primary.failover_started && !agenda.due(*primary.failover_started + primary.failover_timeout * 2)) {
+    log_delay(primary, *primary.failover_started + primary.failover_timeout * 2);
+    return false;
+  }
+  return true;
+}
+
 void Failover::start(Primary& primary) {
+  primary.may_start.reset();
+  primary.prevote_since.reset();
+  primary.retry_at.reset();
+  primary.waiting_for_replica = false;
+  primary.superseded = false;
+  primary.failover_begun = core_.now.mono;
+  primary.info_fresh_since = core_.now.mono;
+  if (primary.s_down && primary.crash.lost_at) primary.info_fresh_since = *primary.crash.lost_at;
   primary.failover_epoch = core_.settings.current_epoch + 1;
   core_.adopt_epoch(primary.failover_epoch, primary);
   core_.event(Event::kTryFailover, primary);
@@ -123,6 +161,11 @@ void Failover::start(Primary& primary) {
 bool Failover::advance(Primary& primary, Agenda& agenda) {
   while (!core_.exiting) {
     const State before = primary.failover_state;
+    if (primary.superseded && !primary.forced && before != State::kNone && before < State::kReconfReplicas &&
+        promises_bind(core_, primary)) {
+      abort(primary, before == State::kWaitStart ? Event::kAbortNotElected : Event::kAbortSlaveTimeout);
+      return false;
+    }
     switch (before) {
       case State::kNone:
         return false;
@@ -130,7 +173,7 @@ bool Failover::advance(Primary& primary, Agenda& agenda) {
         wait_start(primary, agenda);
         break;
       case State::kSelectReplica:
-        select(primary);
+        select(primary, agenda);
         break;
       case State::kSendPromotion:
         send_promotion(primary, agenda);
@@ -154,7 +197,11 @@ void Failover::wait_start(Primary& primary, Agenda& agenda) {
   const std::string leader = election_.leader_of_failover(primary);
   if (leader != core_.settings.myid && !primary.forced) {
     const Duration timeout = std::min(core_.periods.election_timeout, primary.failover_timeout);
-    if (agenda.due(*primary.failover_started + timeout)) abort(primary, Event::kAbortNotElected);
+    const bool lost = promises_bind(core_, primary) &&
+                      (!leader.empty() || election_.round_is_lost(primary) || lease_is_over(primary, agenda));
+    if (lost || agenda.due(*primary.failover_started + timeout)) abort(primary, Event::kAbortNotElected);
+    // Somebody else won: as long as the votes bind, it is on it.
+    if (lost && !leader.empty()) primary.retry_at = core_.now.mono + kVoteLease;
     return;
   }
   core_.event(Event::kElectedLeader, primary);
@@ -162,7 +209,30 @@ void Failover::wait_start(Primary& primary, Agenda& agenda) {
   enter(core_, primary, State::kSelectReplica);
 }
 
+/// The votes that elected us bind no longer: somebody else may be acting.
+bool Failover::lease_is_over(const Primary& primary, Agenda& agenda) const {
+  if (primary.forced || !promises_bind(core_, primary)) return false;
+  return agenda.due(primary.failover_begun + kVoteLease - kLeaseMargin);
+}
+
+/// All candidates that can be reached told how they are now, or had their chance.
+bool Failover::infos_are_fresh(Primary& primary, Agenda& agenda) {
+  bool all = true;
+  for (const auto& [key, replica] : primary.replicas) {
+    if (replica->s_down || !core_.topology.link_of(*replica).ready()) continue;
+    if (replica->info_at && replica->info_asked >= primary.info_fresh_since) continue;
+    all = false;
+    if (!replica->info_in_flight && links_.has_room(*replica)) monitor_.send_info(*replica);
+  }
+  return all || agenda.due(primary.state_changed + kFreshInfoWait);
+}
+
 Instance* Failover::select_replica(Primary& primary) const {
+  Instance* fresh = primary.failover_in_progress ? select_among(primary, true) : nullptr;
+  return fresh != nullptr ? fresh : select_among(primary, false);
+}
+
+Instance* Failover::select_among(Primary& primary, bool fresh_only) const {
   Fitness limits;
   limits.since_available_max = core_.periods.ping * 5;
   limits.info_age_max = primary.s_down ? core_.periods.ping * 5 : core_.periods.info * 3;
@@ -171,6 +241,7 @@ Instance* Failover::select_replica(Primary& primary) const {
   std::vector<Candidate> candidates;
   std::vector<Instance*> replicas;
   for (const auto& [key, replica] : primary.replicas) {
+    if (fresh_only && replica->info_asked < primary.info_fresh_since) continue;
     candidates.push_back(candidate_of(core_, *replica));
     replicas.push_back(replica.get());
   }
@@ -178,7 +249,9 @@ Instance* Failover::select_replica(Primary& primary) const {
   return best ? replicas[*best] : nullptr;
 }
 
-void Failover::select(Primary& primary) {
+void Failover::select(Primary& primary, Agenda& agenda) {
+  if (!infos_are_fresh(primary, agenda)) return;
+  if (lease_is_over(primary, agenda)) return abort(primary, Event::kAbortSlaveTimeout);
   Instance* replica = select_replica(primary);
   if (replica == nullptr) return abort(primary, Event::kAbortNoGoodSlave);
   core_.event(Event::kSelectedSlave, *replica);
@@ -189,7 +262,9 @@ void Failover::select(Primary& primary) {
 
 void Failover::send_promotion(Primary& primary, Agenda& agenda) {
   Instance& replica = promoted(primary);
-  if (!core_.topology.link_of(replica).ready() || !links_.send_slaveof(replica, nullptr)) {
+  if (lease_is_over(primary, agenda)) return abort(primary, Event::kAbortSlaveTimeout);
+  const bool ready = core_.topology.link_of(replica).ready();
+  if (!ready || !(is_fast(core_, primary) ? links_.send_promotion(replica) : links_.send_slaveof(replica, nullptr))) {
     if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
     return;
   }
@@ -198,7 +273,30 @@ void Failover::send_promotion(Primary& primary, Agenda& agenda) {
   enter(core_, primary, State::kWaitPromotion);
 }
 
+void Failover::promotion_answered(Instance& replica, const codec::Reply& reply) {
+  Primary& primary = *replica.primary;
+  if (primary.failover_state != State::kWaitPromotion || !replica.promoted) return;
+  const codec::Reply* refusal = reply.is_error() ? &reply : nullptr;
+  if (reply.type == codec::Reply::Type::kArray && !reply.items.empty() && reply.items[0].is_error()) {
+    refusal = &reply.items[0];
+  }
+  if (refusal == nullptr) return;  // INFO, right behind it, has the last word
+  core_.log(LogLevel::kWarning,
+            fmt::format("{} refused to be promoted: {}", replica.name, refusal->text.substr(0, 128)));
+  replica.refused_in = primary.failover_epoch;
+  replica.promoted = false;
+  primary.promoted_replica = InstanceId::kNone;
+  enter(core_, primary, State::kSelectReplica);
+}
+
 void Failover::wait_promotion(Primary& primary, Agenda& agenda) {
+  if (is_fast(core_, primary) && agenda.due(primary.state_changed + kPromotionPatience)) {
+    Instance& silent = promoted(primary);
+    silent.refused_in = primary.failover_epoch;
+    const bool another = select_replica(primary) != nullptr;
+    silent.refused_in = 0;
+    if (another) return abort(primary, Event::kAbortSlaveTimeout);
+  }
   if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
 }
 
@@ -207,6 +305,7 @@ void Failover::promotion_confirmed(Instance& replica) {
   HF_ASSERT(primary.failover_state == State::kWaitPromotion && replica.promoted);
   primary.config_epoch = primary.failover_epoch;
   core_.saver.request();
+  if (is_fast(core_, primary)) links_.send(replica, Request::kDiscard, {"CONFIG", "REWRITE"});
   core_.event(Event::kPromotedSlave, replica);
   if ((core_.simulated_failures & kCrashAfterPromotion) != 0) return crash();
   enter(core_, primary, State::kReconfReplicas);
@@ -230,7 +329,10 @@ void Failover::reconf_replicas(Primary& primary, Agenda& agenda) {
       --in_progress;
       continue;
     }
-    if (replica->reconf != ReconfProgress::kNone || in_progress >= primary.parallel_syncs) continue;
+    // The limit is about full copies, which make a replica useless for a while.
+    const bool cheap = is_fast(core_, primary) && can_continue(promoted(primary).lineage, promoted(primary).offset,
+                                                               replica->lineage, replica->offset);
+    if (replica->reconf != ReconfProgress::kNone || (in_progress >= primary.parallel_syncs && !cheap)) continue;
     if (!core_.topology.link_of(*replica).ready() || !links_.send_slaveof(*replica, &target)) continue;
     monitor_.send_info(*replica);
     replica->reconf = ReconfProgress::kSent;
@@ -277,9 +379,20 @@ void Failover::abort(Primary& primary, Event reason) {
   HF_ASSERT(primary.failover_state <= State::kWaitPromotion);
   core_.event(reason, primary);
   primary.forced = false;
+  primary.superseded = false;
+  // Our own candidacy ends before anything was done with it: the vote for ourselves binds nobody any more.
+  const bool unused = primary.failover_state < State::kWaitPromotion;
+  if (unused && primary.leader == core_.settings.myid) primary.promised_until.reset();
   if (Instance* replica = core_.topology.instance(primary.promoted_replica)) replica->promoted = false;
   enter(core_, primary, State::kNone);
   primary.promoted_replica = InstanceId::kNone;
+  if (reason == Event::kAbortNoGoodSlave) {
+    primary.waiting_for_replica = true;
+    primary.retry_at = core_.now.mono + primary.failover_timeout * 2;
+  } else {
+    const auto jitter = core_.prng.below(static_cast<uint64_t>(kRetryJitter.count()));
+    primary.retry_at = core_.now.mono + kRetryMin + Duration(static_cast<int64_t>(jitter));
+  }
 }
 
 void Failover::crash() {

@@ -3,6 +3,7 @@
 //   none -> wait_start -> select_slave -> send_slaveof_noone -> wait_promotion -> reconf_slaves -> update_config ->
 //   none
 //                 \______________|_______________|____________________|________ abort (nobody was promoted yet)
+//   wait_promotion -> select_slave: the replica refused; the next one (fast.h)
 //
 // Source: redis-sentinel documentation and the order of its events. Every change of state goes through enter(). A step
 // that can follow at once does; the original takes one per timer tick.
@@ -34,12 +35,20 @@ class Failover {
   bool advance(Primary& primary, Agenda& agenda);
   /// The replica that would be promoted now; nullptr: none is fit.
   Instance* select_replica(Primary& primary) const;
+  /// The reply to the transaction that promotes: a refusal means the next candidate.
+  void promotion_answered(Instance& replica, const codec::Reply& reply);
   /// INFO of the chosen replica says it is a primary.
   void promotion_confirmed(Instance& replica);
 
  private:
+  bool may_start(Primary& primary, Agenda& agenda);
+  bool may_start_as_original(Primary& primary, Agenda& agenda);
+  void log_delay(Primary& primary, Mono until);
+  bool lease_is_over(const Primary& primary, Agenda& agenda) const;
+  bool infos_are_fresh(Primary& primary, Agenda& agenda);
+  Instance* select_among(Primary& primary, bool fresh_only) const;
   void wait_start(Primary& primary, Agenda& agenda);
-  void select(Primary& primary);
+  void select(Primary& primary, Agenda& agenda);
   void send_promotion(Primary& primary, Agenda& agenda);
   void wait_promotion(Primary& primary, Agenda& agenda);
   void reconf_replicas(Primary& primary, Agenda& agenda);

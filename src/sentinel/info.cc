@@ -56,6 +56,19 @@ void read_replica_field(std::string_view key, std::string_view value, InfoReport
     out.offset = leading_number<uint64_t>(value);
   } else if (key == "replica_announced") {
     out.announced = leading_number<int64_t>(value) != 0;
+  } else if (key == "master_sync_in_progress") {
+    out.sync_in_progress = leading_number<int64_t>(value) != 0;
+  }
+}
+
+void read_lineage_field(std::string_view key, std::string_view value, InfoReport& out) {
+  const bool is_id = value.size() == kRunidSize && is_plain_word(value);
+  if (key == "master_replid" && is_id) {
+    out.lineage.replid = value;
+  } else if (key == "master_replid2" && is_id && value.find_first_not_of('0') != std::string_view::npos) {
+    out.lineage.replid2 = value;
+  } else if (key == "master_repl_offset") {
+    out.primary_offset = leading_number<uint64_t>(value);
   }
 }
 
@@ -76,6 +89,13 @@ InfoReport parse_info(std::string_view text) {
       if (value.starts_with("slave")) out.role = Role::kReplica;
     } else if (key == "master_link_down_since_seconds") {
       out.link_down_seconds = leading_number<int64_t>(value);
+      out.ever_linked = out.link_down_seconds >= 0;
+    } else if (key == "loading") {
+      out.loading = value.starts_with('1');
+    } else if (key.starts_with("master_repl")) {
+      read_lineage_field(key, value, out);
+    } else if (key == "second_repl_offset") {
+      out.lineage.second_offset = leading_number<int64_t>(value);
     } else if (key.size() > 5 && key.starts_with("slave") && key[5] >= '0' && key[5] <= '9') {
       read_listed_replica(line, out);
     } else if (out.role == Role::kReplica) {

@@ -30,6 +30,12 @@ struct InfoReport {
   std::optional<int64_t> priority;
   std::optional<uint64_t> offset;
   std::optional<bool> announced;
+  bool sync_in_progress = false;
+  bool ever_linked = true;  // false: link_down_seconds is -1, or the node never finished a synchronization
+  // Of any role.
+  Lineage lineage;
+  bool loading = false;
+  std::optional<uint64_t> primary_offset;  // master_repl_offset
 };
 
 inline constexpr size_t kListedReplicasMax = 1024;

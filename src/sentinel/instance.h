@@ -36,10 +36,11 @@ struct NodeAddress {
 };
 
 /// What a request on a command link was, so that its reply finds its reader.
-enum class Request : uint8_t { kDiscard, kPing, kInfo, kHello, kAsk, kSubscribe };
+enum class Request : uint8_t { kDiscard, kPing, kInfo, kHello, kAsk, kSubscribe, kExtension, kPromotion };
 struct PendingReply {
   Request request = Request::kDiscard;
   InstanceId instance = InstanceId::kNone;  // kNone: the instance is gone, ignore the reply
+  Mono sent{};
 };
 
 /// One connection of a link.
@@ -64,12 +65,33 @@ struct Link {
   Mono last_reply{};      // to a ping, whatever it was
   Mono last_available{};  // valid reply to a ping
   Mono pubsub_activity{};
-  std::optional<Mono> last_attempt;       // of connecting
-  std::optional<Mono> last_prompt_retry;  // an attempt made early because a working connection broke
+  std::optional<Mono> last_attempt;  // of connecting
+  Mono prompt_window{};              // attempts made early because a working connection broke: since when
+  int prompt_attempts = 0;           // and how many
   bool resolving = false;
+  bool extended = false;  // the peer understands SENTINEL EXT: it is one of ours
 
   bool ready() const { return commands.established && (!wants_pubsub || pubsub.established); }
 };
+
+/// What a primary's broken connections tell (crash.h).
+struct CrashEvidence {
+  std::optional<Mono> lost_at;        // a working connection broke, none was made since
+  std::optional<Mono> first_refused;  // since then
+  int refused = 0;
+  bool evident = false;  // provably gone: the process, not the way to it
+};
+
+/// Whose history a node's data is, as INFO prints it (lineage.h).
+struct Lineage {
+  std::string replid;   // empty: not known
+  std::string replid2;  // empty: none
+  int64_t second_offset = -1;
+  bool operator==(const Lineage&) const = default;
+};
+
+/// `sentinel fast-failover NAME auto|yes|no` (fast.h).
+enum class FastFailover : uint8_t { kAuto, kYes, kNo };
 
 enum class ReconfProgress : uint8_t { kNone, kSent, kInProgress, kDone };
 
@@ -105,11 +127,15 @@ struct Instance {
 
   // Primaries and replicas.
   std::optional<Mono> info_at;
+  Mono previous_info_asked{};
+  Mono info_asked{};  // when the question was sent whose answer came at info_at
   bool info_in_flight = false;
   bool info_wanted = false;  // ask now, whatever the period says
   std::string info;
   Role role_reported = Role::kUnknown;
   Mono role_reported_at{};
+  Lineage lineage;
+  bool loading = false;
 
   // Replicas, as they report it.
   Duration primary_link_down{};
@@ -120,7 +146,12 @@ struct Instance {
   int64_t priority = 100;
   uint64_t offset = 0;
   bool announced = true;
+  bool sync_in_progress = false;
+  bool never_synced = false;     // it never had a primary's data
+  std::optional<Mono> moved_at;  // its offset grew, its link being up (found by an INFO asked after the last one)
   bool promoted = false;
+  uint64_t refused_in = 0;      // the failover epoch in which it refused to be promoted
+  bool former_primary = false;  // it was the primary, and has not followed anybody since
   ReconfProgress reconf = ReconfProgress::kNone;
   Mono reconf_sent_at{};
 
@@ -129,8 +160,11 @@ struct Instance {
   bool says_primary_down = false;
   Mono last_answer{};  // to is-master-down-by-addr (or creation)
   int asks_in_flight = 0;
+  Mono last_asked{};
   std::string voted_leader;  // empty: none
   uint64_t voted_leader_epoch = 0;
+  uint64_t said_config_epoch = 0;  // in its last hello
+  NodeAddress said_primary;        // there
 
   bool monitored() const { return kind != Kind::kSentinel; }
 };
@@ -154,6 +188,13 @@ struct Primary : Instance {
   std::optional<Mono> may_start;  // a failover, in our turn; set while objectively down
   std::optional<Mono> rebooting_since;
 
+  FastFailover fast_failover = FastFailover::kAuto;
+  Duration crash_confirm{};  // how long the process must have been gone
+  CrashEvidence crash;
+  std::optional<Mono> prevote_since;   // the others are being asked whether a failover could succeed
+  std::optional<Mono> promised_until;  // our last vote is a promise: no other vote, no attempt of our own
+  std::optional<Mono> retry_at;        // our next attempt after a lost round
+
   // Our own vote, and its durability (a generation of Saver).
   std::string leader;
   uint64_t leader_epoch = 0;
@@ -163,6 +204,10 @@ struct Primary : Instance {
   bool forced = false;
   FailoverState failover_state = FailoverState::kNone;
   uint64_t failover_epoch = 0;
+  Mono failover_begun{};                 // of the attempt that runs
+  bool superseded = false;               // we voted for somebody else while it ran
+  bool waiting_for_replica = false;      // the last attempt found none that was fit
+  Mono info_fresh_since{};               // INFO asked for before this says nothing about now
   std::optional<Mono> failover_started;  // of the last attempt, ours or one we voted for; unset: may start at once
   std::optional<Mono> delay_logged;      // the failover_started for which the delay was logged
   Mono state_changed{};

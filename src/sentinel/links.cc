@@ -4,6 +4,8 @@
 
 #include "base/address.h"
 #include "codec/resp/encode.h"
+#include "sentinel/crash.h"
+#include "sentinel/fast.h"
 #include "sentinel/hello.h"
 
 namespace holdfast::sentinel {
@@ -104,6 +106,8 @@ void Links::greet(Instance& instance, Channel& channel, std::string_view suffix)
   if (!pass.empty() && !user.empty()) queue(instance, channel, Request::kDiscard, {"AUTH", user, pass});
   const std::string name = fmt::format("sentinel-{}-{}", settings.myid.substr(0, 8), suffix);
   queue(instance, channel, Request::kDiscard, {"CLIENT", "SETNAME", name});
+  if (instance.kind == Kind::kSentinel)
+    queue(instance, channel, Request::kExtension, {"SENTINEL", "EXT", "HELLO", "1"});
 }
 
 void Links::queue(Instance& instance, Channel& channel, Request request,
@@ -113,7 +117,7 @@ void Links::queue(Instance& instance, Channel& channel, Request request,
   mapped[0] = renamed(instance, mapped[0]);
   codec::append_request_words(bytes, mapped);
   core_.connections.send(channel.conn, bytes);
-  channel.pending.push_back({request, instance.id});
+  channel.pending.push_back({request, instance.id, core_.now.mono});
 }
 
 void Links::send(Instance& instance, Request request, std::initializer_list<std::string_view> words) {
@@ -135,13 +139,33 @@ bool Links::send_slaveof(Instance& instance, const NodeAddress* to) {
   return true;
 }
 
+bool Links::send_promotion(Instance& instance) {
+  if (!core_.topology.link_of(instance).commands.established) return false;
+  send(instance, Request::kDiscard, {"MULTI"});
+  send(instance, Request::kDiscard, {"SLAVEOF", "NO", "ONE"});
+  send(instance, Request::kDiscard, {"CLIENT", "KILL", "TYPE", "normal"});
+  send(instance, Request::kDiscard, {"CLIENT", "KILL", "TYPE", "pubsub"});
+  send(instance, Request::kPromotion, {"EXEC"});
+  return true;
+}
+
 void Links::established(ConnId conn, const Address& local) {
   Channel* channel = channel_of(conn);
   HF_ASSERT(channel != nullptr);
   channel->established = true;
   channel->local_host = local.host;
   core_.connections.established(conn);
-  core_.touch_link(*link_of(conn));
+  Link& link = *link_of(conn);
+  core_.touch_link(link);
+  if (channel != &link.commands) return;
+  for (const InstanceId owner : link.owners) {
+    Instance* instance = core_.topology.instance(owner);
+    if (instance == nullptr) continue;
+    if (instance->kind == Kind::kPrimary) note_connected(static_cast<Primary&>(*instance));
+    if (instance->kind == Kind::kReplica && instance->info_at && is_fast(core_, *instance->primary)) {
+      instance->info_wanted = true;  // it was away: who is it now?
+    }
+  }
 }
 
 /// Forgets a channel's connection; replies that will not come any more are no longer waited for.
@@ -156,21 +180,40 @@ void Links::reset(Channel& channel) {
   channel = Channel();
 }
 
-void Links::lost(ConnId conn) {
+void Links::lost(ConnId conn, CloseReason reason) {
   Link* link = link_of(conn);
   Channel* channel = channel_of(conn);
   if (channel == nullptr) return;
   const bool worked = channel->established;
   const Mono now = core_.now.mono;
   // A command link that breaks is silence from this moment, whenever the next attempt may come.
-  if (worked && channel == &link->commands && !link->unanswered_since) link->unanswered_since = now;
+  const bool commands = channel == &link->commands;
+  if (worked && commands && !link->unanswered_since) link->unanswered_since = now;
   reset(*channel);
   core_.connections.forget(conn);
-  if (worked && (!link->last_prompt_retry || now - *link->last_prompt_retry >= core_.periods.ping)) {
-    link->last_prompt_retry = now;
-    link->last_attempt.reset();
+  if (commands) {
+    for (const InstanceId owner : link->owners) {
+      Instance* instance = core_.topology.instance(owner);
+      if (instance == nullptr || instance->kind != Kind::kPrimary) continue;
+      note_lost(core_, static_cast<Primary&>(*instance), worked, reason);
+    }
   }
+  if (worked) retry_promptly(*link);
   core_.touch_link(*link);
+}
+
+/// The first attempt of a window follows at once, the next ones after a short pause: a process that dies may still
+/// accept on one descriptor what it has closed on another.
+void Links::retry_promptly(Link& link) {
+  const Mono now = core_.now.mono;
+  if (now - link.prompt_window >= core_.periods.ping) {
+    link.prompt_window = now;
+    link.prompt_attempts = 0;
+  }
+  if (++link.prompt_attempts == 1) link.last_attempt.reset();
+  if (link.prompt_attempts > 1 && link.prompt_attempts <= kPromptAttempts) {
+    link.last_attempt = now + kPromptPause - core_.periods.ping;
+  }
 }
 
 void Links::close_commands(Link& link) {
@@ -213,7 +256,7 @@ std::optional<Links::Incoming> Links::next(ConnId conn) {
   }
   const PendingReply pending = channel->pending.front();
   channel->pending.pop_front();
-  return Incoming{false, pending.instance, pending.request, std::move(*reply)};
+  return Incoming{false, pending.instance, pending.request, pending.sent, std::move(*reply)};
 }
 
 /// First the replies to the greeting and to SUBSCRIBE, then a stream of messages.
@@ -226,7 +269,7 @@ std::optional<Links::Incoming> Links::next_of_pubsub(Link& link, codec::Reply re
       return std::nullopt;
     }
   }
-  return Incoming{true, link.owners.front(), Request::kDiscard, std::move(reply)};
+  return Incoming{true, link.owners.front(), Request::kDiscard, core_.now.mono, std::move(reply)};
 }
 
 }  // namespace holdfast::sentinel

@@ -1,8 +1,9 @@
 // Links: connecting to instances, and requests and replies on the connections.
 //
 // Source: redis-sentinel 7.2: AUTH, CLIENT SETNAME and PING right after connecting; one attempt per ping period per
-// link. Ours beyond that: a connection that worked and broke is tried again at once, once per ping period, so that a
-// crash is told from a dropped connection without a blind second.
+// link. Ours beyond that: a connection that worked and broke is tried again at once, kPromptAttempts times per ping
+// period, so that a crash is told from a dropped connection without a blind second; and another Sentinel is asked
+// whether it understands our extensions (it answers an error if not).
 #pragma once
 
 #include <initializer_list>
@@ -16,6 +17,10 @@ namespace holdfast::sentinel {
 
 /// Requests waiting for their replies on one link, per owner; more are not sent.
 inline constexpr size_t kPendingMax = 100;
+/// Attempts to connect again at once after a working connection broke, per ping period; and the pause before the second
+/// of them.
+inline constexpr int kPromptAttempts = 20;
+inline constexpr Duration kPromptPause = 5ms;
 /// The largest reply a node may send.
 inline constexpr size_t kReplyBytesMax = 4 * 1024 * 1024;
 
@@ -30,11 +35,13 @@ class Links {
   /// MULTI, SLAVEOF, CONFIG REWRITE, CLIENT KILL of normal and pubsub clients, EXEC. `to` null: NO ONE.
   /// False: there is no connection.
   bool send_slaveof(Instance& instance, const NodeAddress* to);
+  /// The same in one round trip, without CONFIG REWRITE and with an INFO behind it; the reply comes as kPromotion.
+  bool send_promotion(Instance& instance);
   bool has_room(const Instance& instance) const;
 
   void established(ConnId conn, const Address& local);
   /// A connection the host reports as closed or refused.
-  void lost(ConnId conn);
+  void lost(ConnId conn, CloseReason reason);
   void close_commands(Link& link);
   void close_pubsub(Link& link);
 
@@ -42,6 +49,7 @@ class Links {
     bool pubsub = false;
     InstanceId instance = InstanceId::kNone;
     Request request = Request::kDiscard;
+    Mono sent{};
     codec::Reply reply;
   };
   void feed(ConnId conn, std::string_view bytes);
@@ -57,6 +65,7 @@ class Links {
   void queue(Instance& instance, Channel& channel, Request request, std::initializer_list<std::string_view> words);
   void greet(Instance& instance, Channel& channel, std::string_view suffix);
   void reset(Channel& channel);
+  void retry_promptly(Link& link);
 
   Core& core_;
 };

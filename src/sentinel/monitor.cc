@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sentinel/fast.h"
 #include "sentinel/hello.h"
 
 namespace holdfast::sentinel {
@@ -10,6 +11,7 @@ namespace {
 /// A replica is watched closely while its primary is in trouble, or while it says its link to the primary is down.
 bool watched_closely(const Instance& instance) {
   if (instance.kind != Kind::kReplica) return false;
+  if (instance.former_primary && instance.role_reported == Role::kPrimary) return true;
   return instance.primary->o_down || instance.primary->failover_in_progress ||
          instance.primary_link_down != Duration::zero();
 }
@@ -20,10 +22,17 @@ void Monitor::periodic(Instance& instance, Agenda& agenda) {
   Link& link = core_.topology.link_of(instance);
   if (!link.ready() || !links_.has_room(instance)) return;
   if (instance.monitored() && !instance.info_in_flight) {
-    const Duration period = watched_closely(instance) ? kBusyInfoPeriod : core_.periods.info;
+    Duration period = watched_closely(instance) ? kBusyInfoPeriod : core_.periods.info;
+    const bool moving = instance.reconf == ReconfProgress::kSent || instance.reconf == ReconfProgress::kInProgress;
+    if (moving && is_fast(core_, primary_of(instance)) && !agenda.due(instance.reconf_sent_at + kFastFor)) {
+      period = kReconfInfoPeriod;
+    }
     if (instance.info_wanted || !instance.info_at || agenda.due(*instance.info_at + period)) send_info(instance);
   }
-  const Duration ping_period = std::min(instance.down_after, core_.periods.ping);
+  Duration ping_period = std::min(instance.down_after, core_.periods.ping);
+  if (instance.kind == Kind::kPrimary && !link.unanswered_since) {
+    ping_period = fast_ping_period(core_, static_cast<const Primary&>(instance));
+  }
   if (agenda.due(std::max(link.last_reply + ping_period, link.last_ping + ping_period / 2))) {
     links_.send(instance, Request::kPing, {"PING"});
     link.last_ping = agenda.now();

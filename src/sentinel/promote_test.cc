@@ -40,13 +40,41 @@ TEST(Promote, EveryReasonExcludes) {
   c = fit(100, 1, "a");
   c.link_down = 300001ms;
   EXPECT_EQ(judge(c, kLimits), Unfit::kLinkDownTooLong);
+  c = fit(100, 1, "a");
+  c.never_synced = true;
+  EXPECT_EQ(judge(c, kLimits), Unfit::kNeverSynced);
+  c = fit(100, 1, "a");
+  c.half_synced = true;
+  EXPECT_EQ(judge(c, kLimits), Unfit::kHalfSynced);
+  c = fit(100, 1, "a");
+  c.refused = true;
+  EXPECT_EQ(judge(c, kLimits), Unfit::kRefused);
+}
+
+TEST(Promote, HistoryBeforeOffset) {
+  const auto related = [](Kinship kinship, int64_t priority, uint64_t offset) {
+    Candidate out = fit(priority, offset, "a");
+    out.kinship = kinship;
+    return out;
+  };
+  // The demoted old primary reports more bytes than anybody, of writes nobody else has.
+  EXPECT_EQ(choose(std::vector{related(Kinship::kForeign, 1, 9000), related(Kinship::kSame, 100, 1)}, kLimits), 1u);
+  EXPECT_EQ(choose(std::vector{related(Kinship::kAncestor, 100, 50), related(Kinship::kSame, 100, 1)}, kLimits), 1u);
+  EXPECT_EQ(choose(std::vector{related(Kinship::kSame, 100, 50), related(Kinship::kHeir, 100, 1)}, kLimits), 1u);
+  EXPECT_EQ(choose(std::vector{related(Kinship::kSame, 10, 5), related(Kinship::kHeir, 100, 9)}, kLimits), 0u);
+  EXPECT_EQ(choose(std::vector{related(Kinship::kForeign, 100, 1)}, kLimits), 0u);  // better than nothing
 }
 
 TEST(Promote, OrderIsStrictAndTotalUpToEquality) {
   std::vector<Candidate> all;
   for (const int64_t priority : {1, 100}) {
     for (const uint64_t offset : {0u, 7u}) {
-      for (const char* runid : {"", "a", "B"}) all.push_back(fit(priority, offset, runid));
+      for (const Kinship kinship : {Kinship::kHeir, Kinship::kSame, Kinship::kForeign}) {
+        for (const char* runid : {"", "a", "B"}) {
+          all.push_back(fit(priority, offset, runid));
+          all.back().kinship = kinship;
+        }
+      }
     }
   }
   for (size_t i = 0; i < all.size(); ++i) {

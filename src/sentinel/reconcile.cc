@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "sentinel/fast.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -12,17 +13,20 @@ constexpr int kSaneInfoPeriods = 2;
 
 }  // namespace
 
-void Reconcile::info_answered(Instance& instance, const codec::Reply& reply) {
+void Reconcile::info_answered(Instance& instance, const codec::Reply& reply, Mono asked) {
   instance.info_in_flight = false;
   using Type = codec::Reply::Type;
   if (reply.type != Type::kBulk && reply.type != Type::kVerbatim) return;
   const InfoReport report = parse_info(reply.text);
   instance.info = reply.text;
+  instance.previous_info_asked = instance.info_at ? instance.info_asked : Mono{};
+  instance.info_asked = asked;
   record(instance, report);
   record_role(instance, report.role);
   if (core_.tilt.active() || instance.kind != Kind::kReplica) return;
   if (report.role == Role::kPrimary) act_on_primary_role(instance);
   if (report.role == Role::kReplica) {
+    instance.former_primary = false;
     act_on_wrong_primary(instance);
     act_on_reconfiguration(instance);
   }
@@ -33,6 +37,8 @@ void Reconcile::record(Instance& instance, const InfoReport& report) {
   if (!report.runid.empty()) record_runid(instance, report.runid);
   if (instance.kind == Kind::kPrimary) discover(static_cast<Primary&>(instance), report);
   if (report.role == Role::kReplica) record_replication(instance, report);
+  instance.lineage = report.lineage;
+  instance.loading = report.loading;
   instance.info_at = core_.now.mono;
 }
 
@@ -74,7 +80,14 @@ void Reconcile::record_replication(Instance& replica, const InfoReport& report) 
   }
   if (report.primary_link_up) replica.primary_link_up = *report.primary_link_up;
   if (report.priority) replica.priority = *report.priority;
+  const CrashEvidence& crash = replica.primary->crash;
+  if (report.offset.value_or(0) > replica.offset && replica.primary_link_up && crash.lost_at &&
+      replica.previous_info_asked >= *crash.lost_at) {
+    replica.moved_at = core_.now.mono;
+  }
   if (report.offset) replica.offset = *report.offset;
+  replica.sync_in_progress = report.sync_in_progress;
+  replica.never_synced = !report.ever_linked && report.primary_offset.value_or(1) == 0;
   if (report.announced) replica.announced = *report.announced;
 }
 
@@ -103,7 +116,9 @@ void Reconcile::act_on_primary_role(Instance& replica) {
     if (primary.failover_state == FailoverState::kWaitPromotion) failover_.promotion_confirmed(replica);
     return;
   }
-  const Duration wait = core_.periods.publish * kRoleChangePublishPeriods;
+  // The one we know to be the old primary is told at once, if a majority holds the newer configuration.
+  const bool known = replica.former_primary && is_fast(core_, primary) && majority_confirms(core_, primary);
+  const Duration wait = known ? Duration::zero() : core_.periods.publish * kRoleChangePublishPeriods;
   if (!looks_sane(primary) || !not_down_for(replica, wait)) return;
   if (core_.since(replica.role_reported_at) <= wait) return;
   if (links_.send_slaveof(replica, &primary.address)) core_.event(Event::kConvertToSlave, replica);

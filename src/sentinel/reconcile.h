@@ -14,7 +14,7 @@ class Reconcile {
  public:
   Reconcile(Core& core, Links& links, Failover& failover) : core_(core), links_(links), failover_(failover) {}
 
-  void info_answered(Instance& instance, const codec::Reply& reply);
+  void info_answered(Instance& instance, const codec::Reply& reply, Mono asked);
 
  private:
   void record(Instance& instance, const InfoReport& report);

@@ -3,7 +3,8 @@
 // Every change of state that must survive asks for a *generation*; a generation is done when a file at least that new
 // was written (fsync, rename, fsync of the directory - the host's WriteFile) or failed to be. One write is under way at
 // a time; requests that come meanwhile share the next one.
-// COMPAT: a failed write is logged and the Sentinel goes on, as the original does.
+// A failed write is logged and the Sentinel goes on, as the original does; but what it should have kept is not durable,
+// and a vote that is not durable is not given.
 #pragma once
 
 #include <cstdint>
@@ -19,24 +20,39 @@ class Saver {
   uint64_t request() { return ++requested_; }
   uint64_t requested() const { return requested_; }
   bool done(uint64_t generation) const { return generation <= done_; }
+  bool durable(uint64_t generation) const { return generation <= durable_; }
   /// True: the caller should write now and call begin().
-  bool should_write() const { return !job_ && requested_ > done_; }
+  bool should_write() const { return !job_ && !second_job_ && requested_ > done_; }
   void begin(JobId job) {
     job_ = job;
     writing_ = requested_;
+    ok_ = true;
   }
-  bool is_mine(JobId job) const { return job_ == job; }
-  /// Returns the newest generation that is done by this.
-  uint64_t finish() {
-    job_.reset();
-    return done_ = writing_;
+  /// The same generation needs another file as well.
+  void begin_second(JobId job) { second_job_ = job; }
+  bool is_mine(JobId job) const { return job_ == job || second_job_ == job; }
+  struct Finished {
+    uint64_t generation = 0;  // the newest that is done by this
+    bool ok = false;
+  };
+  /// nullopt: the other file is still being written.
+  std::optional<Finished> finish(JobId job, bool ok) {
+    (job_ == job ? job_ : second_job_).reset();
+    ok_ &= ok;
+    if (job_ || second_job_) return std::nullopt;
+    done_ = writing_;
+    if (ok_) durable_ = writing_;
+    return Finished{done_, ok_};
   }
 
  private:
   uint64_t requested_ = 0;
   uint64_t writing_ = 0;
-  uint64_t done_ = 0;
+  uint64_t done_ = 0;     // written, or failed to be
+  uint64_t durable_ = 0;  // written
+  bool ok_ = true;
   std::optional<JobId> job_;
+  std::optional<JobId> second_job_;
 };
 
 }  // namespace holdfast::sentinel

@@ -10,10 +10,12 @@
 #include "sentinel/clients.h"
 #include "sentinel/commands.h"
 #include "sentinel/config.h"
+#include "sentinel/crash.h"
 #include "sentinel/discovery.h"
 #include "sentinel/down.h"
 #include "sentinel/election.h"
 #include "sentinel/failover.h"
+#include "sentinel/fast.h"
 #include "sentinel/monitor.h"
 #include "sentinel/reconcile.h"
 
@@ -124,6 +126,7 @@ void Sentinel::Parts::evaluate(Primary& primary) {
     again = false;
     primary.touched = false;
     Agenda agenda(core.now.mono);
+    look_for_crash(core, primary, agenda);
     look_at(primary, agenda);
     for (const auto& [key, replica] : primary.replicas) look_at(*replica, agenda);
     for (const auto& [runid, sentinel] : primary.sentinels) look_at(*sentinel, agenda);
@@ -149,6 +152,12 @@ void Sentinel::Parts::save_if_needed() {
   const JobId job = core.new_job();
   core.saver.begin(job);
   core.act(action::WriteFile{job, core.options.config_path, document.print(), 0644});
+  std::string extension = render_extension(core);
+  if (extension == core.options.extension_text) return;
+  const JobId second = core.new_job();
+  core.saver.begin_second(second);
+  core.options.extension_text = extension;
+  core.act(action::WriteFile{second, extension_path(core.options.config_path), std::move(extension), 0644});
 }
 
 void Sentinel::Parts::configure() {
@@ -193,6 +202,10 @@ void Sentinel::Parts::run_if_ready() {
   for (const auto& [name, primary] : core.topology.primaries()) {
     core.event(Event::kMonitor, *primary, fmt::format(" quorum {}", primary->quorum));
     primary->touched = true;
+    // A vote given just before a restart may bind us still; for whom it was is not known any more.
+    if (primary->leader_epoch > 0 && primary->fast_failover != FastFailover::kNo) {
+      primary->promised_until = core.now.mono + kVoteLease;
+    }
   }
 }
 
@@ -207,11 +220,16 @@ void Sentinel::Parts::answered(const Links::Incoming& incoming) {
     case Request::kPing:
       return monitor.ping_answered(*instance, incoming.reply);
     case Request::kInfo:
-      return reconcile.info_answered(*instance, incoming.reply);
+      return reconcile.info_answered(*instance, incoming.reply, incoming.sent);
     case Request::kHello:
       return monitor.hello_answered(*instance, incoming.reply);
     case Request::kAsk:
       return down.ask_answered(*instance, incoming.reply);
+    case Request::kExtension:
+      core.topology.link_of(*instance).extended = incoming.reply.type == codec::Reply::Type::kInteger;
+      return;
+    case Request::kPromotion:
+      return failover.promotion_answered(*instance, incoming.reply);
   }
   HF_UNREACHABLE();
 }
@@ -298,13 +316,13 @@ void Sentinel::receive(ConnId conn, std::string_view bytes, Now now) {
 
 void Sentinel::eof(ConnId conn, Now now) { closed(conn, {CloseReason::kEof, 0}, now); }
 
-void Sentinel::closed(ConnId conn, Closed, Now now) {
+void Sentinel::closed(ConnId conn, Closed why, Now now) {
   parts_->begin(now);
   const Connection* connection = parts_->core.connections.find(conn);
   if (connection != nullptr && connection->use == Use::kClient) {
     parts_->clients.closed(conn);
   } else if (connection != nullptr && connection->use != Use::kFree) {
-    parts_->links.lost(conn);
+    parts_->links.lost(conn, why.reason);
   }
   finish();
 }
@@ -320,15 +338,16 @@ void Sentinel::job_done(JobId job, int status, Now now) {
   Parts& parts = *parts_;
   parts.begin(now);
   if (parts.core.saver.is_mine(job)) {
-    const uint64_t generation = parts.core.saver.finish();
-    if (status == 0) {
-      parts.core.log(LogLevel::kNotice, "Sentinel new configuration saved on disk");
-    } else {
+    const std::optional<Saver::Finished> finished = parts.core.saver.finish(job, status == 0);
+    if (status != 0) {
       parts.core.log(LogLevel::kWarning,
                      fmt::format("WARNING: Sentinel was not able to save the new configuration on disk!!!: {}",
                                  error_text(status)));
     }
-    parts.clients.saved(generation, status == 0);
+    if (finished && finished->ok) {
+      parts.core.log(LogLevel::kNotice, "Sentinel new configuration saved on disk");
+    }
+    if (finished) parts.clients.saved(finished->generation, finished->ok);
     // Votes that were waiting for the disk count now.
     for (const auto& [name, primary] : parts.core.topology.primaries()) primary->touched = true;
   } else {

@@ -30,6 +30,7 @@ struct Options {
   conf::ParsedConf conf;                // the file's directives, then those of the command line
   std::string config_text;              // content of the file alone; it is rewritten from here on
   std::string config_path;              // absolute
+  std::string extension_text;           // content of extension_path(config_path), empty if there is none
   uint64_t seed = 0;                    // of ids and of random delays; must differ between processes
   int64_t pid = 0;                      // for INFO and events
   std::string redis_version = "7.2.6";  // what INFO and HELLO say
@@ -40,6 +41,11 @@ struct Options {
   CpuUsage (*cpu_usage)() = nullptr;                         // null: zeros
   std::string script_directory;  // what relative script paths start from; empty: the working directory
 };
+
+/// What the original does not know is kept beside its file, so that it can start from it: `<config>.ext`.
+std::string extension_path(const std::string& config_path);
+/// Adds the lines of the extension file, but those about primaries that are not monitored (any more).
+void add_extension(conf::ParsedConf& conf, std::string_view text, const std::string& path);
 
 /// Everything wrong with the configuration, in the original's words; empty = the Sentinel can start.
 /// Includes the errors the parser found. Print with conf::fatal_config_error. To be called before `dir` takes effect.

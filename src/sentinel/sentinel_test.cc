@@ -208,6 +208,76 @@ TEST(Sentinel, VoteIsToldOnlyWhenItIsOnDisk) {
   EXPECT_EQ(rig.machine->current_epoch(), 5u);
 }
 
+TEST(Sentinel, NoVoteWithoutADisk) {
+  Rig rig(basic());
+  rig.disk_works_at_once = false;
+  const ConnId a = rig.client();
+  EXPECT_EQ(rig.send(a, std::string("SENTINEL is-master-down-by-addr 10.0.0.1 6379 5 ") + kOther), "");
+  rig.machine->job_done(rig.writes.back().job, 28, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(a), "*3\r\n:0\r\n$1\r\n*\r\n:0\r\n");
+  EXPECT_FALSE(rig.machine->vote("master01").durable);
+  // The disk works again, something else is saved, and the vote with it: now it may be told.
+  EXPECT_EQ(rig.send(a, "SENTINEL flushconfig"), "");
+  rig.machine->job_done(rig.writes.back().job, 0, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(a), "+OK\r\n");
+  EXPECT_EQ(rig.send(a, std::string("SENTINEL is-master-down-by-addr 10.0.0.1 6379 5 ") + kOther),
+            std::string("*3\r\n:0\r\n$40\r\n") + kOther + "\r\n:5\r\n");
+}
+
+TEST(Sentinel, AVoteBindsForALease) {
+  Rig rig(basic());
+  const ConnId a = rig.client();
+  const std::string kept = std::string("*3\r\n:0\r\n$40\r\n") + kOther + "\r\n:5\r\n";
+  EXPECT_EQ(rig.send(a, std::string("SENTINEL is-master-down-by-addr 10.0.0.1 6379 5 ") + kOther), kept);
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 6 cccc"), kept);
+  EXPECT_EQ(rig.machine->current_epoch(), 6u);
+  rig.advance(1001ms);
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 6 cccc"), "*3\r\n:0\r\n$4\r\ncccc\r\n:6\r\n");
+  // The same candidate may ask again at once.
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 7 cccc"), "*3\r\n:0\r\n$4\r\ncccc\r\n:7\r\n");
+  // With the original's timing there are the original's rules.
+  rig.send(a, "SENTINEL set master01 fast-failover no");
+  rig.advance(1001ms);  // what was promised before stays promised
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 8 cccc"), "*3\r\n:0\r\n$4\r\ncccc\r\n:8\r\n");
+  EXPECT_EQ(rig.send(a, "SENTINEL is-master-down-by-addr 10.0.0.1 6379 9 dddd"), "*3\r\n:0\r\n$4\r\ndddd\r\n:9\r\n");
+}
+
+TEST(Sentinel, WhatTheOriginalDoesNotKnowIsKeptBesideItsFile) {
+  Rig rig(basic() + "sentinel fast-failover master01 yes\n");
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 crash-confirm-milliseconds 250"), "+OK\r\n");
+  ASSERT_EQ(rig.writes.size(), 2u);
+  EXPECT_THAT(rig.writes[0].bytes, testing::Not(HasSubstr("fast-failover")));
+  EXPECT_EQ(rig.writes[1].path, "/etc/sentinel.conf.ext");
+  EXPECT_THAT(rig.writes[1].bytes, HasSubstr("sentinel fast-failover master01 yes\n"
+                                             "sentinel crash-confirm-milliseconds master01 250\n"));
+  // What nothing changed about is not written again.
+  rig.send(c, "SENTINEL flushconfig");
+  EXPECT_EQ(rig.writes.size(), 3u);
+
+  conf::ParsedConf conf = conf::parse_redis_conf(basic(), "s.conf");
+  add_extension(conf, rig.writes[1].bytes + "sentinel fast-failover gone no\n", "s.conf.ext");
+  EXPECT_TRUE(check_config(conf).empty());  // a primary that is not monitored any more is no error
+  add_extension(conf, "sentinel fast-failover master01 maybe\n", "s.conf.ext");
+  ASSERT_EQ(check_config(conf).size(), 1u);
+  EXPECT_EQ(check_config(conf)[0].message, "Please specify auto, yes or no for the fast-failover option.");
+}
+
+TEST(Sentinel, ExtensionsAreNoPartOfTheOriginalsCommands) {
+  Rig rig(basic() + "requirepass p\n");
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "SENTINEL EXT HELLO 1"), "-NOAUTH Authentication required.\r\n");
+  rig.send(c, "AUTH p");
+  EXPECT_EQ(rig.send(c, "SENTINEL EXT HELLO 1"), ":1\r\n");
+  EXPECT_EQ(rig.send(c, "SENTINEL EXT OPINION 10.0.0.1 6379 nobody 1"), "+OK\r\n");
+  EXPECT_THAT(rig.send(c, "SENTINEL EXT OPINION 10.0.0.1 x nobody 1"), StartsWith("-ERR"));
+  EXPECT_THAT(rig.send(c, "SENTINEL EXT"), StartsWith("-ERR unknown extension"));
+  EXPECT_EQ(rig.send(c, "SENTINEL EXT SHOW nobody"), "-ERR No such master with that name\r\n");
+  EXPECT_THAT(rig.send(c, "SENTINEL HELP"), testing::Not(HasSubstr("EXT")));
+}
+
 TEST(Sentinel, ChangesAnswerWhenSavedOrWithAnError) {
   Rig rig(basic());
   rig.disk_works_at_once = false;

@@ -32,6 +32,11 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   primary.role_reported_at = now;
   primary.info_at.reset();
   primary.info_wanted = false;
+  primary.crash = {};
+  primary.prevote_since.reset();
+  primary.retry_at.reset();
+  primary.superseded = false;
+  primary.lineage = {};
   primary.touched = true;
   core.close_orphans();
 }
@@ -58,16 +63,20 @@ void change_address(Core& core, Links& links, Primary& primary, const NodeAddres
   for (const auto& [key, replica] : primary.replicas) {
     if (!same_node(replica->address, to)) replicas.push_back(replica->address);
   }
-  if (!same_node(primary.address, to)) replicas.push_back(primary.address);
+  const NodeAddress former = primary.address;
+  if (!same_node(former, to)) replicas.push_back(former);
   reset_primary(core, links, primary, true);
   forget_opinions(core, primary);
   primary.address = to;
+  primary.promised_until.reset();  // what the vote was for has come to an end
   primary.s_down_since.reset();
   primary.o_down_since.reset();
   for (const NodeAddress& address : replicas) {
     std::string key = announced_key(address, core.settings.style);
     if (primary.replicas.contains(key)) continue;
-    core.event(Event::kSlave, core.topology.add_replica(primary, std::move(key), address, core.now.mono));
+    Instance& replica = core.topology.add_replica(primary, std::move(key), address, core.now.mono);
+    replica.former_primary = same_node(address, former);
+    core.event(Event::kSlave, replica);
   }
   core.saver.request();
 }

@@ -7,7 +7,7 @@ VoteDecision decide_vote(const VoteState& state, uint64_t requested_epoch) {
   out.adopt_epoch = requested_epoch > state.current_epoch;
   const bool stale = requested_epoch < state.current_epoch;
   const bool free = state.leader_epoch < requested_epoch;
-  out.grant = !stale && free;
+  out.grant = !stale && free && !state.promised;
   return out;
 }
 

@@ -39,5 +39,10 @@ TEST(Vote, RefusesOldEpochsAndAdoptsNewOnes) {
   EXPECT_FALSE(decide_vote({0, 0}, 0).grant);
 }
 
+TEST(Vote, APromiseHoldsBackTheVoteButNotTheEpoch) {
+  EXPECT_FALSE(decide_vote({5, 5, true}, 6).grant);
+  EXPECT_TRUE(decide_vote({5, 5, true}, 6).adopt_epoch);
+}
+
 }  // namespace
 }  // namespace holdfast::sentinel

@@ -20,6 +20,9 @@ class SentinelBoot final : public Boot {
     options.config_path = kSentinelConf;
     options.conf = conf::parse_redis_conf(text, kSentinelConf);
     options.seed = seed;
+    const std::string beside = sentinel::extension_path(kSentinelConf);
+    if (const auto at = disk.find(beside); at != disk.end()) options.extension_text = at->second;
+    sentinel::add_extension(options.conf, options.extension_text, beside);
     HF_ASSERT(sentinel::check_config(options.conf).empty());
     return std::make_unique<sentinel::Sentinel>(std::move(options));
   }
