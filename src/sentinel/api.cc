@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/text.h"
+#include "sentinel/coordinate.h"
 #include "sentinel/hello.h"
 #include "sentinel/quorum.h"
 #include "sentinel/switchover.h"
@@ -184,13 +185,20 @@ void Api::ckquorum(CommandContext& context, const Args& args) {
 void Api::failover(CommandContext& context, const Args& args) {
   Primary* primary = find_or_reply(context, args[2]);
   if (primary == nullptr) return;
+  const bool coordinated = args.size() == 4;
+  if (coordinated && !equal_ignoring_case(args[3], "coordinated")) return context.reply.error("ERR syntax error");
   if (primary->failover_in_progress) return context.reply.error("INPROG Failover already in progress");
   if (failover_.select_replica(*primary) == nullptr) {
     return context.reply.error("NOGOODSLAVE No suitable replica to promote");
   }
-  core_.log(LogLevel::kNotice, fmt::format("Executing user requested FAILOVER of '{}'", primary->name));
+  if (coordinated && (!knows_failover(*primary) || !core_.topology.link_of(*primary).ready())) {
+    return context.reply.error("NOGOODPRIMARY Primary does not support FAILOVER command");
+  }
+  core_.log(LogLevel::kNotice, fmt::format("Executing user requested {}FAILOVER of '{}'",
+                                           coordinated ? "coordinated " : "", primary->name));
   failover_.start(*primary);
-  primary->forced = true;
+  primary->forced = !coordinated;
+  primary->coordinated = coordinated;
   context.reply.ok();
 }
 

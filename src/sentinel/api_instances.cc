@@ -32,6 +32,7 @@ std::string flags_text(const Instance& instance, const Link& link) {
   add(instance.reconf == ReconfProgress::kInProgress, "reconf_inprog");
   add(instance.reconf == ReconfProgress::kDone, "reconf_done");
   add(primary != nullptr && primary->forced, "force_failover");
+  add(primary != nullptr && primary->coordinated, "coordinated_failover");
   add(instance.script_kill_sent, "script_kill_sent");
   add(primary != nullptr && primary->rebooting_since.has_value(), "master_reboot");
   return out;

@@ -70,6 +70,8 @@ void Core::touch_link(const Link& link) {
   }
 }
 
+bool Core::tilt_is_over() const { return topology.all_answered_since(*tilt.since()); }
+
 void Core::close_orphans() {
   for (const ConnId conn : topology.take_orphans()) connections.close(conn, action::CloseMode::kNow);
 }

@@ -105,6 +105,8 @@ struct Core {
   void touch(Instance& instance) { primary_of(instance).touched = true; }
   void touch_link(const Link& link);
   void close_orphans();
+  /// Every connection had a round trip since the stall: what we know is of today.
+  bool tilt_is_over() const;
   Duration since(Mono then) const { return now.mono - then; }
 
  private:

@@ -7,6 +7,7 @@
 #include "sentinel/fast.h"
 #include "sentinel/hello.h"
 #include "sentinel/quorum.h"
+#include "sentinel/wipe.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -45,7 +46,7 @@ bool Down::looks_down(const Instance& instance, Agenda& agenda) const {
   }
   if (instance.kind != Kind::kPrimary) return down;
   const auto& primary = static_cast<const Primary&>(instance);
-  down |= primary.crash.evident;
+  down |= primary.crash.evident || lost_history(core_, primary);
   // A primary that says it is a replica, long enough to have said so twice.
   if (primary.role_reported == Role::kReplica) {
     down |= agenda.due(primary.role_reported_at + primary.down_after + core_.periods.info * 2);
@@ -115,7 +116,8 @@ void Down::ask_others(Primary& primary, bool forced, Agenda& agenda) {
     }
     // With a successor chosen there is nothing left to ask: the others answer for its address by now.
     if (primary.failover_state >= FailoverState::kReconfReplicas && is_fast(core_, primary)) continue;
-    if (!primary.s_down || !core_.topology.link_of(*sentinel).ready()) continue;
+    const bool wanted = primary.s_down || (primary.coordinated && primary.failover_state == FailoverState::kWaitStart);
+    if (!wanted || !core_.topology.link_of(*sentinel).ready()) continue;
     if (!forced) {
       if (sentinel->asks_in_flight > 0 || !links_.has_room(*sentinel)) continue;
       if (!agenda.due(std::max(sentinel->last_answer, sentinel->last_asked) + period)) continue;

@@ -43,6 +43,7 @@ constexpr std::array<EventRow, static_cast<size_t>(Event::kCount)> kRows = {{
     {Event::kAbortNotElected, "-failover-abort-not-elected", kW},
     {Event::kAbortNoGoodSlave, "-failover-abort-no-good-slave", kW},
     {Event::kAbortSlaveTimeout, "-failover-abort-slave-timeout", kW},
+    {Event::kAbortMasterTimeout, "-failover-abort-master-timeout", kW},
     {Event::kTilt, "+tilt", kW},
     {Event::kTiltEnd, "-tilt", kW},
     {Event::kScriptError, "-script-error", kW},

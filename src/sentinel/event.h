@@ -46,6 +46,7 @@ enum class Event : uint8_t {
   kAbortNotElected,
   kAbortNoGoodSlave,
   kAbortSlaveTimeout,
+  kAbortMasterTimeout,
   kTilt,
   kTiltEnd,
   kScriptError,

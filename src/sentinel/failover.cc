@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "sentinel/coordinate.h"
 #include "sentinel/fast.h"
 #include "sentinel/promote.h"
 #include "sentinel/switchover.h"
@@ -33,7 +34,8 @@ Candidate candidate_of(const Core& core, const Instance& replica) {
   out.priority = replica.priority;
   out.link_down = replica.primary_link_down;
   out.offset = replica.offset;
-  out.kinship = kinship(primary.lineage, replica.lineage, replica.offset);
+  const Lineage& reference = primary.rebirth ? primary.rebirth->former : primary.lineage;
+  out.kinship = kinship(reference, replica.lineage, replica.offset);
   out.never_synced = replica.never_synced && out.kinship != Kinship::kSame;
   out.half_synced = replica.loading || replica.sync_in_progress;
   out.refused = primary.failover_in_progress && replica.refused_in == primary.failover_epoch;
@@ -263,6 +265,7 @@ void Failover::select(Primary& primary, Agenda& agenda) {
 void Failover::send_promotion(Primary& primary, Agenda& agenda) {
   Instance& replica = promoted(primary);
   if (lease_is_over(primary, agenda)) return abort(primary, Event::kAbortSlaveTimeout);
+  if (primary.coordinated) return send_handover_to(primary, replica, agenda);
   const bool ready = core_.topology.link_of(replica).ready();
   if (!ready || !(is_fast(core_, primary) ? links_.send_promotion(replica) : links_.send_slaveof(replica, nullptr))) {
     if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
@@ -273,14 +276,30 @@ void Failover::send_promotion(Primary& primary, Agenda& agenda) {
   enter(core_, primary, State::kWaitPromotion);
 }
 
-void Failover::promotion_answered(Instance& replica, const codec::Reply& reply) {
-  Primary& primary = *replica.primary;
-  if (primary.failover_state != State::kWaitPromotion || !replica.promoted) return;
+/// The primary is asked to make the replica its successor; when that has happened the replica says so in INFO.
+void Failover::send_handover_to(Primary& primary, Instance& replica, Agenda& agenda) {
+  const Duration left = primary.state_changed + primary.failover_timeout - agenda.now();
+  if (left < kHandoverMin) return abort(primary, Event::kAbortMasterTimeout);
+  agenda.due(agenda.now() + left - kHandoverMin);
+  if (core_.topology.link_of(replica).ready() && send_handover(core_, links_, primary, replica, left)) {
+    enter(core_, primary, State::kWaitPromotion);
+  }
+}
+
+void Failover::promotion_answered(Instance& asked, const codec::Reply& reply) {
+  Primary& primary = primary_of(asked);
+  if (primary.failover_state != State::kWaitPromotion) return;
   const codec::Reply* refusal = reply.is_error() ? &reply : nullptr;
-  if (reply.type == codec::Reply::Type::kArray && !reply.items.empty() && reply.items[0].is_error()) {
-    refusal = &reply.items[0];
+  for (const codec::Reply& item : reply.items) {
+    if (item.is_error() && (&item == reply.items.data() || primary.coordinated)) refusal = &item;
   }
   if (refusal == nullptr) return;  // INFO, right behind it, has the last word
+  if (primary.coordinated) {
+    core_.log(LogLevel::kWarning, fmt::format("{} refused to hand over: {}", asked.name, refusal->text.substr(0, 128)));
+    return abort(primary, Event::kAbortSlaveTimeout);
+  }
+  if (!asked.promoted) return;
+  Instance& replica = asked;
   core_.log(LogLevel::kWarning,
             fmt::format("{} refused to be promoted: {}", replica.name, refusal->text.substr(0, 128)));
   replica.refused_in = primary.failover_epoch;
@@ -290,11 +309,15 @@ void Failover::promotion_answered(Instance& replica, const codec::Reply& reply) 
 }
 
 void Failover::wait_promotion(Primary& primary, Agenda& agenda) {
-  if (is_fast(core_, primary) && agenda.due(primary.state_changed + kPromotionPatience)) {
-    Instance& silent = promoted(primary);
-    silent.refused_in = primary.failover_epoch;
+  Instance& chosen = promoted(primary);
+  if (primary.coordinated && core_.topology.link_of(chosen).ready() && !chosen.info_in_flight &&
+      agenda.due(chosen.info_at.value_or(Mono{}) + kReconfInfoPeriod)) {
+    monitor_.send_info(chosen);
+  }
+  if (is_fast(core_, primary) && !primary.coordinated && agenda.due(primary.state_changed + kPromotionPatience)) {
+    chosen.refused_in = primary.failover_epoch;
     const bool another = select_replica(primary) != nullptr;
-    silent.refused_in = 0;
+    chosen.refused_in = 0;
     if (another) return abort(primary, Event::kAbortSlaveTimeout);
   }
   if (agenda.due(primary.state_changed + primary.failover_timeout)) abort(primary, Event::kAbortSlaveTimeout);
@@ -305,7 +328,12 @@ void Failover::promotion_confirmed(Instance& replica) {
   HF_ASSERT(primary.failover_state == State::kWaitPromotion && replica.promoted);
   primary.config_epoch = primary.failover_epoch;
   core_.saver.request();
-  if (is_fast(core_, primary)) links_.send(replica, Request::kDiscard, {"CONFIG", "REWRITE"});
+  if (primary.coordinated) {
+    finish_handover(links_, replica);
+    if (core_.topology.link_of(primary).commands.established) finish_handover(links_, primary);
+  } else if (is_fast(core_, primary)) {
+    links_.send(replica, Request::kDiscard, {"CONFIG", "REWRITE"});
+  }
   core_.event(Event::kPromotedSlave, replica);
   if ((core_.simulated_failures & kCrashAfterPromotion) != 0) return crash();
   enter(core_, primary, State::kReconfReplicas);
@@ -378,7 +406,9 @@ void Failover::update_config(Primary& primary) {
 void Failover::abort(Primary& primary, Event reason) {
   HF_ASSERT(primary.failover_state <= State::kWaitPromotion);
   core_.event(reason, primary);
+  if (primary.coordinated && primary.failover_state == State::kWaitPromotion) cancel_handover(core_, links_, primary);
   primary.forced = false;
+  primary.coordinated = false;
   primary.superseded = false;
   // Our own candidacy ends before anything was done with it: the vote for ourselves binds nobody any more.
   const bool unused = primary.failover_state < State::kWaitPromotion;

@@ -35,12 +35,13 @@ class Failover {
   bool advance(Primary& primary, Agenda& agenda);
   /// The replica that would be promoted now; nullptr: none is fit.
   Instance* select_replica(Primary& primary) const;
-  /// The reply to the transaction that promotes: a refusal means the next candidate.
-  void promotion_answered(Instance& replica, const codec::Reply& reply);
+  /// The reply to the transaction that promotes (or, of the primary, hands over): a refusal means the next candidate.
+  void promotion_answered(Instance& asked, const codec::Reply& reply);
   /// INFO of the chosen replica says it is a primary.
   void promotion_confirmed(Instance& replica);
 
  private:
+  void send_handover_to(Primary& primary, Instance& replica, Agenda& agenda);
   bool may_start(Primary& primary, Agenda& agenda);
   bool may_start_as_original(Primary& primary, Agenda& agenda);
   void log_delay(Primary& primary, Mono until);

@@ -94,6 +94,8 @@ InfoReport parse_info(std::string_view text) {
       out.loading = value.starts_with('1');
     } else if (key.starts_with("master_repl")) {
       read_lineage_field(key, value, out);
+    } else if (key.size() > 2 && key.starts_with("db") && key[2] >= '0' && key[2] <= '9') {
+      out.keys += leading_number<uint64_t>(field(value, "keys="));
     } else if (key == "second_repl_offset") {
       out.lineage.second_offset = leading_number<int64_t>(value);
     } else if (key.size() > 5 && key.starts_with("slave") && key[5] >= '0' && key[5] <= '9') {

@@ -35,6 +35,7 @@ struct InfoReport {
   // Of any role.
   Lineage lineage;
   bool loading = false;
+  uint64_t keys = 0;                       // of all databases
   std::optional<uint64_t> primary_offset;  // master_repl_offset
 };
 

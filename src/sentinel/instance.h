@@ -62,6 +62,8 @@ struct Link {
   Channel pubsub;
   std::optional<Mono> unanswered_since;  // of the oldest ping without a valid reply
   Mono last_ping{};
+  Mono round_trip{};  // when the last ping was sent that was answered
+  bool ping_wanted = false;
   Mono last_reply{};      // to a ping, whatever it was
   Mono last_available{};  // valid reply to a ping
   Mono pubsub_activity{};
@@ -88,6 +90,12 @@ struct Lineage {
   std::string replid2;  // empty: none
   int64_t second_offset = -1;
   bool operator==(const Lineage&) const = default;
+};
+
+/// A primary came back as another process, with another history (wipe.h).
+struct Rebirth {
+  Lineage former;
+  Mono seen_at{};
 };
 
 /// `sentinel fast-failover NAME auto|yes|no` (fast.h).
@@ -136,6 +144,7 @@ struct Instance {
   Mono role_reported_at{};
   Lineage lineage;
   bool loading = false;
+  uint64_t keys = 0;  // in all databases
 
   // Replicas, as they report it.
   Duration primary_link_down{};
@@ -191,6 +200,7 @@ struct Primary : Instance {
   FastFailover fast_failover = FastFailover::kAuto;
   Duration crash_confirm{};  // how long the process must have been gone
   CrashEvidence crash;
+  std::optional<Rebirth> rebirth;
   std::optional<Mono> prevote_since;   // the others are being asked whether a failover could succeed
   std::optional<Mono> promised_until;  // our last vote is a promise: no other vote, no attempt of our own
   std::optional<Mono> retry_at;        // our next attempt after a lost round
@@ -202,6 +212,7 @@ struct Primary : Instance {
 
   bool failover_in_progress = false;
   bool forced = false;
+  bool coordinated = false;  // the primary hands over by itself
   FailoverState failover_state = FailoverState::kNone;
   uint64_t failover_epoch = 0;
   Mono failover_begun{};                 // of the attempt that runs

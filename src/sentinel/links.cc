@@ -45,7 +45,9 @@ void Links::maintain(Instance& instance, Agenda& agenda) {
   if (link.resolving) {
     if (core_.names.pending(instance.address.hostname)) return;  // its answer touches us
   } else {
-    if (link.last_attempt && !agenda.due(*link.last_attempt + core_.periods.ping)) return;
+    Duration pause = core_.periods.ping;
+    if (instance.former_primary && is_fast(core_, *instance.primary)) pause = std::min(pause, kFormerPrimaryRetry);
+    if (link.last_attempt && !agenda.due(*link.last_attempt + pause)) return;
     link.last_attempt = agenda.now();
     // The clock of an unanswered ping starts with the attempt, as if the ping were already on its way.
     if (!link.commands.conn && !link.unanswered_since) link.unanswered_since = agenda.now();
@@ -162,7 +164,7 @@ void Links::established(ConnId conn, const Address& local) {
     Instance* instance = core_.topology.instance(owner);
     if (instance == nullptr) continue;
     if (instance->kind == Kind::kPrimary) note_connected(static_cast<Primary&>(*instance));
-    if (instance->kind == Kind::kReplica && instance->info_at && is_fast(core_, *instance->primary)) {
+    if (instance->monitored() && instance->info_at && is_fast(core_, primary_of(*instance))) {
       instance->info_wanted = true;  // it was away: who is it now?
     }
   }

@@ -33,13 +33,17 @@ void Monitor::periodic(Instance& instance, Agenda& agenda) {
   if (instance.kind == Kind::kPrimary && !link.unanswered_since) {
     ping_period = fast_ping_period(core_, static_cast<const Primary&>(instance));
   }
-  if (agenda.due(std::max(link.last_reply + ping_period, link.last_ping + ping_period / 2))) {
+  if (link.ping_wanted || agenda.due(std::max(link.last_reply + ping_period, link.last_ping + ping_period / 2))) {
+    link.ping_wanted = false;
     links_.send(instance, Request::kPing, {"PING"});
     link.last_ping = agenda.now();
     if (!link.unanswered_since) link.unanswered_since = agenda.now();
     agenda.due(link.last_ping + ping_period / 2);
   }
-  if (!instance.hello_in_flight) {
+  // A primary that is handing over holds PUBLISH back, and everything behind it.
+  const bool handing_over = instance.kind == Kind::kPrimary && static_cast<const Primary&>(instance).coordinated &&
+                            static_cast<const Primary&>(instance).failover_state == FailoverState::kWaitPromotion;
+  if (!instance.hello_in_flight && !handing_over) {
     Mono when = instance.hello_sent ? *instance.hello_sent + core_.periods.publish : agenda.now();
     if (instance.hello_retry) when = std::max(when, *instance.hello_retry);
     if (agenda.due(when)) send_hello(instance);
@@ -80,8 +84,9 @@ void Monitor::hello_answered(Instance& instance, const codec::Reply& reply) {
   }
 }
 
-void Monitor::ping_answered(Instance& instance, const codec::Reply& reply) {
+void Monitor::ping_answered(Instance& instance, const codec::Reply& reply, Mono sent) {
   Link& link = core_.topology.link_of(instance);
+  link.round_trip = sent;
   if (reply.type == codec::Reply::Type::kSimple || reply.is_error()) {
     const bool pong = reply.text.starts_with("PONG");
     if (pong || reply.text.starts_with("LOADING") || reply.text.starts_with("MASTERDOWN")) {

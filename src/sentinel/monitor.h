@@ -15,7 +15,7 @@ class Monitor {
   /// Sends what is due.
   void periodic(Instance& instance, Agenda& agenda);
   void send_info(Instance& instance);
-  void ping_answered(Instance& instance, const codec::Reply& reply);
+  void ping_answered(Instance& instance, const codec::Reply& reply, Mono sent);
   void hello_answered(Instance& instance, const codec::Reply& reply);
   /// Every node and Sentinel of this primary hears of the configuration at once.
   static void force_hellos(Primary& primary);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "sentinel/fast.h"
+#include "sentinel/wipe.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -34,11 +35,13 @@ void Reconcile::info_answered(Instance& instance, const codec::Reply& reply, Mon
 
 void Reconcile::record(Instance& instance, const InfoReport& report) {
   instance.primary_link_down = std::chrono::seconds(report.link_down_seconds);
+  if (instance.kind == Kind::kPrimary) watch_history(core_, static_cast<Primary&>(instance), report);
   if (!report.runid.empty()) record_runid(instance, report.runid);
   if (instance.kind == Kind::kPrimary) discover(static_cast<Primary&>(instance), report);
   if (report.role == Role::kReplica) record_replication(instance, report);
   instance.lineage = report.lineage;
   instance.loading = report.loading;
+  instance.keys = report.keys;
   instance.info_at = core_.now.mono;
 }
 
@@ -120,7 +123,7 @@ void Reconcile::act_on_primary_role(Instance& replica) {
   const bool known = replica.former_primary && is_fast(core_, primary) && majority_confirms(core_, primary);
   const Duration wait = known ? Duration::zero() : core_.periods.publish * kRoleChangePublishPeriods;
   if (!looks_sane(primary) || !not_down_for(replica, wait)) return;
-  if (core_.since(replica.role_reported_at) <= wait) return;
+  if (!known && core_.since(replica.role_reported_at) <= wait) return;
   if (links_.send_slaveof(replica, &primary.address)) core_.event(Event::kConvertToSlave, replica);
 }
 

@@ -80,9 +80,11 @@ struct Sentinel::Parts {
 void Sentinel::Parts::begin(Now now) {
   core.now = now;
   core.connections.reap();
+  if (running && core.now.mono > deadline) core.topology.excuse(core.now.mono - deadline, core.now.mono);
   if (running && core.tilt.observe(now.mono, deadline, core.periods.tilt_trigger)) {
     core.event_text(Event::kTilt, nullptr, "#tilt mode entered");
     for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+    core.topology.want_pings();
   }
 }
 
@@ -94,7 +96,7 @@ void Sentinel::Parts::settle() {
   }
   Agenda agenda(core.now.mono);
   if (running) {
-    if (core.tilt.active() && agenda.due(core.tilt.ends(core.periods.tilt))) {
+    if (core.tilt.active() && (agenda.due(core.tilt.ends(core.periods.tilt)) || core.tilt_is_over())) {
       core.tilt.end();
       core.event_text(Event::kTiltEnd, nullptr, "#tilt mode exited");
       for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
@@ -218,7 +220,7 @@ void Sentinel::Parts::answered(const Links::Incoming& incoming) {
     case Request::kSubscribe:
       return;
     case Request::kPing:
-      return monitor.ping_answered(*instance, incoming.reply);
+      return monitor.ping_answered(*instance, incoming.reply, incoming.sent);
     case Request::kInfo:
       return reconcile.info_answered(*instance, incoming.reply, incoming.sent);
     case Request::kHello:

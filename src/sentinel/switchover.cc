@@ -33,6 +33,9 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   primary.info_at.reset();
   primary.info_wanted = false;
   primary.crash = {};
+  primary.rebirth.reset();
+  primary.coordinated = false;
+  primary.keys = 0;
   primary.prevote_since.reset();
   primary.retry_at.reset();
   primary.superseded = false;

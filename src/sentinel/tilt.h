@@ -1,7 +1,9 @@
 // Tilt: the mode in which a Sentinel that was stalled watches but does not act.
 //
 // Source: redis-sentinel documentation ("TILT mode"). The original compares wall-clock readings of a 100 ms timer; here
-// the sign of a stall is a deadline that is handled more than `trigger` late, on the monotonic scale.
+// the sign of a stall is a deadline that is handled more than `trigger` late, on the monotonic scale. The mode is left
+// once every connection has had a round trip, and at the latest after the original's period. Shorter stalls are no
+// reason to tilt, but what we did not do in them is nobody's silence (Topology::excuse).
 #pragma once
 
 #include <optional>

@@ -205,6 +205,26 @@ const NodeAddress& Topology::current_address(const Primary& primary) const {
   return confirmed && promoted_replica != nullptr ? promoted_replica->address : primary.address;
 }
 
+void Topology::excuse(Duration stall, Mono now) {
+  for (const auto& [id, used] : links_) {
+    if (used->unanswered_since) used->unanswered_since = std::min(*used->unanswered_since + stall, now);
+  }
+}
+
+void Topology::want_pings() {
+  for (const auto& [id, used] : links_) used->ping_wanted = true;
+}
+
+bool Topology::all_answered_since(Mono then) const {
+  bool any = false;
+  for (const auto& [id, used] : links_) {
+    if (!used->commands.established) continue;
+    any = true;
+    if (used->round_trip < then) return false;
+  }
+  return any;
+}
+
 void Topology::check_invariants() const {
   size_t seen = 0;
   const auto check = [&](const Instance& instance, const Primary* owner) {

@@ -62,6 +62,12 @@ class Topology {
   const NodeAddress& current_address(const Primary& primary) const;
   const Instance* promoted(const Primary& primary) const;
 
+  /// We were late by `stall`: pings that were waiting for answers have waited so much less.
+  void excuse(Duration stall, Mono now);
+  void want_pings();
+  /// There are connections, and each had an answer to a ping sent after `then`.
+  bool all_answered_since(Mono then) const;
+
   std::vector<ConnId> take_orphans() { return std::move(orphans_); }
   void check_invariants() const;
 
