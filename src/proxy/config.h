@@ -51,7 +51,7 @@ struct UseBackend {
   Source source;
 };
 
-enum class CheckKind : uint8_t { kLayer4, kTcpCheck, kRedisCheck };
+enum class CheckKind : uint8_t { kLayer4, kTcpCheck, kRedisCheck, kHttpCheck, kPreset };
 
 struct ProxyConfig {
   enum class Kind : uint8_t { kDefaults, kFrontend, kBackend, kListen };
@@ -87,6 +87,10 @@ struct ProxyConfig {
   CheckKind check_kind = CheckKind::kLayer4;
   CheckProgram check_program;  // what check_kind means, set once the whole file is read
   CheckProgram tcp_check_rules;
+  CheckProgram preset_program;  // kPreset: smtpchk, mysql-check, pgsql-check, ldap-check, ssl-hello-chk
+  HttpCheckRequest http_check_request;
+  CheckProgram http_check_rules;
+  bool http_check_send_state = false;
   bool log_health_checks = false;
   bool redis_fast_check = true;  // ADR 0012
   RedisPrimaryConfig redis_primary;
@@ -104,7 +108,9 @@ struct ProxyConfig {
   // the parser's notes
   Timeouts inherited_timeouts;  // a second value in one section is worth a warning
   std::optional<Source> httplog_source;
-  bool rules_unused = false;           // tcp-check rules while another kind of check is chosen
+  bool rules_unused = false;  // tcp-check rules while another kind of check is chosen
+  bool http_rules_unused = false;
+  bool http_rules_inherited = false;
   bool rules_inherited = false;        // the first tcp-check of a section replaces the inherited ones
   std::vector<std::string> http_only;  // directives that mean nothing in TCP mode
   std::map<std::string, Condition> acls;

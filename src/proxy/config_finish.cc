@@ -87,6 +87,16 @@ void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
     case CheckKind::kRedisCheck:
       proxy.check_program = redis_check_program();
       break;
+    case CheckKind::kHttpCheck: {
+      const bool disable = proxy.http_check_rules.disable_on_404;
+      proxy.check_program =
+          http_check_program(proxy.http_check_request, proxy.http_check_rules, proxy.http_check_send_state);
+      proxy.check_program.disable_on_404 = disable;
+      break;
+    }
+    case CheckKind::kPreset:
+      proxy.check_program = proxy.preset_program;
+      break;
     case CheckKind::kLayer4: {
       proxy.check_program = finish_tcp_check({});
       proxy.check_program.generated = true;
@@ -101,6 +111,11 @@ void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
   if (proxy.rules_unused) {
     diagnostics.warn(
         fmt::format("config : {} '{}' uses tcp-check rules without 'option tcp-check', so the rules are ignored.",
+                    kind_word(proxy), proxy.name));
+  }
+  if (proxy.http_rules_unused) {
+    diagnostics.warn(
+        fmt::format("config : {} '{}' uses http-check rules without 'option httpchk', so the rules are ignored.",
                     kind_word(proxy), proxy.name));
   }
 }

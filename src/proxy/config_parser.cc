@@ -113,7 +113,7 @@ bool ConfigParser::begin_defaults(const conf::HaproxyStatement& statement) {
     const ProxyConfig* base = parent(statement, from_at, "defaults", name);
     if (base == nullptr) return false;
     fresh = *base;
-    fresh.rules_inherited = true;
+    fresh.rules_inherited = fresh.http_rules_inherited = true;
   }
   fresh.name = name;
   fresh.source = {std::string(statement.file), statement.line};
@@ -179,8 +179,8 @@ bool ConfigParser::begin_proxy(const conf::HaproxyStatement& statement, ProxyCon
   proxy.name = words[1];
   proxy.source = {std::string(statement.file), statement.line};
   proxy.inherited_timeouts = proxy.timeouts;
-  proxy.rules_inherited = true;
-  proxy.rules_unused = false;
+  proxy.rules_inherited = proxy.http_rules_inherited = true;
+  proxy.rules_unused = proxy.http_rules_unused = false;
   proxy.description.clear();
   config_.proxies.push_back(std::move(proxy));
   return true;

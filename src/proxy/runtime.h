@@ -52,6 +52,7 @@ struct CheckState {
   Mono queued_until = kNever;
   // the last result
   CheckStatus status = CheckStatus::kInit;
+  int code = 0;
   std::string info;
   int64_t duration_ms = 0;
   bool had_result = false;

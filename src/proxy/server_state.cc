@@ -16,7 +16,7 @@ Cause cause_of_check(const ServerState& server, bool log_health_checks) {
   if (log_health_checks) return "";  // the line before said it
   const CheckState& check = server.check;
   std::string text = fmt::format(", reason: {}", description(check.status));
-  if (has_code(check.status)) text += ", code: 0";
+  if (has_code(check.status)) text += fmt::format(", code: {}", check.code);
   if (!check.info.empty()) text += fmt::format(", info: \"{}\"", check.info);
   return text + fmt::format(", check duration: {}ms", check.duration_ms);
 }
@@ -117,7 +117,7 @@ void ServerStates::set_stopping(ServerState& server, const Cause& cause) {
   if (server.in_maintenance()) return;
   const int64_t requeued = sessions_.requeue_server(server.backend, server.index);
   runtime_.log(LogLevel::kProxyNotice, runtime_.backends[server.backend].proxy, true,
-               fmt::format("{} is stopping{}", name_of(runtime_, server), cause) + down_tail(server, requeued));
+               fmt::format("{} is stopping{}", name_of(runtime_, server), cause) + up_tail(server, requeued));
   update_backend(server.backend);
 }
 

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "base/assert.h"
+#include "proxy/check/protocol_match.h"
 #include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
@@ -17,18 +21,28 @@ std::string hex_of(std::string_view bytes) {
   return text;
 }
 
-std::string first_line(std::string_view bytes) { return std::string(bytes.substr(0, bytes.find_first_of("\r\n"))); }
+/// Null where the rule has no pattern; patterns were compiled once already when their line was parsed.
+std::unique_ptr<Regex> compiled(bool wanted, const std::string& pattern) {
+  if (!wanted) return nullptr;
+  auto regex = Regex::compile(pattern);
+  HF_ASSERT(regex.has_value());
+  return std::make_unique<Regex>(std::move(*regex));
+}
+
+bool has_regex(const CheckRule& rule) {
+  return rule.match == MatchKind::kRegex || rule.match == MatchKind::kBinaryRegex ||
+         rule.match == MatchKind::kHttpStatusRegex || rule.match == MatchKind::kHttpBodyRegex ||
+         (rule.match == MatchKind::kHttpHeader && rule.value_match == TextMatch::kRegex);
+}
 
 }  // namespace
 
 CompiledCheck::CompiledCheck(CheckProgram program) : program_(std::move(program)) {
   for (const CheckRule& rule : program_.rules) {
-    regexes_.emplace_back();
-    if (rule.kind != CheckRule::Kind::kExpect) continue;
-    if (rule.match != MatchKind::kRegex && rule.match != MatchKind::kBinaryRegex) continue;
-    auto regex = Regex::compile(rule.data);
-    HF_ASSERT(regex.has_value());  // compiled once already when the line was parsed
-    regexes_.back() = std::make_unique<Regex>(std::move(*regex));
+    const bool expects = rule.kind == CheckRule::Kind::kExpect;
+    regexes_.push_back(compiled(expects && has_regex(rule), rule.data));
+    const bool by_name = rule.match == MatchKind::kHttpHeader && rule.name_match == TextMatch::kRegex;
+    name_regexes_.push_back(compiled(expects && by_name, rule.header_name));
   }
 }
 
@@ -82,6 +96,7 @@ CheckStep CheckEvaluator::evaluate() {
   const CheckRule& rule = check_->program().rules[at_];
   const CheckStep wait{CheckStep::Want::kReceive, &rule, {}};
   const bool last = last_read_ || buffer_.size() >= kBufferMax;
+  if (is_protocol_match(rule.match) && !(last && buffer_.empty())) return evaluate_protocol(rule, last);
   if (!last) {
     const bool fixed = rule.match == MatchKind::kString || rule.match == MatchKind::kBinary;
     const bool too_short = fixed && buffer_.size() < rule.data.size() && !(awaits_reply_ && is_complete_reply(buffer_));
@@ -95,8 +110,39 @@ CheckStep CheckEvaluator::evaluate() {
   const bool matched = matches(rule);
   const bool may_match_later = !last && !(awaits_reply_ && is_complete_reply(buffer_));
   if (!matched && !rule.negated && may_match_later && rule.min_recv == -1) return wait;
+  if (rule.code_from_payload) code_ = std::atoi(buffer_.substr(0, 3).c_str());
   if (matched == rule.negated) return mismatch(rule);
   return next();
+}
+
+CheckStep CheckEvaluator::evaluate_protocol(const CheckRule& rule, bool last) {
+  const bool stoppable = server_up_ && check_->program().disable_on_404;
+  const ProtocolVerdict verdict = match_protocol(rule, {.bytes = buffer_,
+                                                        .last = last,
+                                                        .regex = check_->regex(at_),
+                                                        .name_regex = check_->name_regex(at_),
+                                                        .accepts_404 = stoppable});
+  switch (verdict.kind) {
+    case ProtocolVerdict::Kind::kWait:
+      return {CheckStep::Want::kReceive, &rule, {}};
+    case ProtocolVerdict::Kind::kPass:
+      code_ = verdict.code;
+      protocol_status_ = verdict.status;
+      return next();
+    case ProtocolVerdict::Kind::kFail:
+      break;
+  }
+  code_ = verdict.code;
+  std::string text = verdict.info;
+  if (!rule.comment.empty()) text += fmt::format(" comment: {}", rule.comment);
+  return done(verdict.status, std::move(text));
+}
+
+/// What was received from `offset` on, without blanks in front, up to the end of its line.
+std::string CheckEvaluator::payload_from(int offset) const {
+  std::string_view rest = std::string_view(buffer_).substr(std::min(buffer_.size(), static_cast<size_t>(offset)));
+  if (offset > 0) rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return std::string(rest.substr(0, rest.find_first_of("\r\n")));
 }
 
 bool CheckEvaluator::matches(const CheckRule& rule) const {
@@ -108,6 +154,8 @@ bool CheckEvaluator::matches(const CheckRule& rule) const {
       return check_->regex(at_)->matches(buffer_);
     case MatchKind::kBinaryRegex:
       return check_->regex(at_)->matches(hex_of(buffer_));
+    default:
+      HF_UNREACHABLE();
   }
   return false;
 }
@@ -116,8 +164,10 @@ CheckStep CheckEvaluator::mismatch(const CheckRule& rule) const {
   std::string text;
   if (!rule.on_error.empty()) {
     text = rule.on_error;
-  } else if (rule.report_payload) {
-    text = first_line(buffer_);
+  } else if (rule.error_from >= 0) {
+    text = payload_from(rule.error_from);
+  } else if (check_->program().generated) {
+    text.clear();  // a protocol's own check says no more than its status
   } else {
     text = rule.negated ? "TCPCHK matched unwanted content" : "TCPCHK did not match content";
     switch (rule.match) {
@@ -132,6 +182,8 @@ CheckStep CheckEvaluator::mismatch(const CheckRule& rule) const {
         break;
       case MatchKind::kBinaryRegex:
         text += " (binary regex)";
+        break;
+      default:
         break;
     }
     text += fmt::format(" at step {}", rule.step + 1);
@@ -148,6 +200,11 @@ CheckStep CheckEvaluator::finish_ok() const {
   const CheckRule& rule = program.rules.back();
   switch (rule.kind) {
     case CheckRule::Kind::kExpect:
+      if (rule.success_from >= 0) return done(rule.ok_status, payload_from(rule.success_from));
+      if (is_protocol_match(rule.match)) {
+        const bool own = protocol_status_ == CheckStatus::kUnknown;
+        return done(own ? rule.ok_status : protocol_status_, rule.on_success);
+      }
       return done(rule.ok_status, rule.on_success.empty() ? program.success_info : rule.on_success);
     case CheckRule::Kind::kConnect:
       return done(CheckStatus::kL4Ok, rule.step < 0 ? "" : program.success_info);
@@ -186,6 +243,9 @@ std::string CheckEvaluator::place() const {
         case MatchKind::kBinaryRegex:
           text += " (expect binary regex)";
           break;
+        default:
+          text += " (expect HTTP)";
+          break;
       }
       break;
     case CheckRule::Kind::kComment:
@@ -208,8 +268,8 @@ CheckStep CheckEvaluator::timed_out(bool was_connected) {
 }
 
 CheckStep CheckEvaluator::done(CheckStatus status, std::string info) const {
-  if (info.size() > kInfoMax) info.resize(kInfoMax);
-  return {CheckStep::Want::kDone, nullptr, {.status = status, .info = std::move(info)}};
+  info.resize(std::min({info.size(), info.find('\0'), kInfoMax}));  // COMPAT: a text ends at a NUL
+  return {CheckStep::Want::kDone, nullptr, {.status = status, .code = code_, .info = std::move(info)}};
 }
 
 }  // namespace holdfast::proxy

@@ -22,14 +22,17 @@ class CompiledCheck {
   explicit CompiledCheck(CheckProgram program);
   const CheckProgram& program() const { return program_; }
   const Regex* regex(size_t rule) const { return regexes_[rule].get(); }
+  const Regex* name_regex(size_t rule) const { return name_regexes_[rule].get(); }
 
  private:
   CheckProgram program_;
   std::vector<std::unique_ptr<Regex>> regexes_;
+  std::vector<std::unique_ptr<Regex>> name_regexes_;  // of header names
 };
 
 struct CheckOutcome {
   CheckStatus status = CheckStatus::kUnknown;
+  int code = 0;             // of the protocol, where it has codes
   std::string info;         // the text of `last_chk` and of `info: "…"`
   bool other_role = false;  // a Redis server said, in a whole reply, that it has another role than the wanted one
 };
@@ -50,7 +53,8 @@ class CheckEvaluator {
  public:
   static constexpr size_t kBufferMax = 16384;
 
-  explicit CheckEvaluator(const CompiledCheck& check) : check_(&check) {}
+  /// `server_up`: a 404 may stop it softly (disable-on-404).
+  explicit CheckEvaluator(const CompiledCheck& check, bool server_up = false) : check_(&check), server_up_(server_up) {}
 
   CheckStep start();
   CheckStep connected() { return next(); }
@@ -69,9 +73,14 @@ class CheckEvaluator {
   CheckStep finish_ok() const;
   CheckStep done(CheckStatus status, std::string info) const;
   CheckStep mismatch(const CheckRule& rule) const;
+  CheckStep evaluate_protocol(const CheckRule& rule, bool last);
+  std::string payload_from(int offset) const;
   std::string place() const;
 
   const CompiledCheck* check_;
+  bool server_up_;
+  int code_ = 0;
+  CheckStatus protocol_status_ = CheckStatus::kUnknown;
   size_t at_ = 0;  // the rule being executed
   bool started_ = false;
   bool last_read_ = false;

@@ -40,7 +40,7 @@ CheckOutcome run(const CheckProgram& rules, std::vector<std::string> replies, bo
         } else if (time_out) {
           step = evaluator.timed_out(true);
         } else {
-          return {CheckStatus::kUnknown, "waiting"};
+          return {.status = CheckStatus::kUnknown, .info = "waiting"};
         }
         break;
       case Want::kDone:

@@ -40,7 +40,7 @@ CheckProgram redis_check_program() {
                                     .match = MatchKind::kString,
                                     .error_status = CheckStatus::kL7Status,
                                     .on_success = "Redis server is ok",
-                                    .report_payload = true,
+                                    .error_from = 0,
                                     .pattern_text = "+PONG\r\n"});
   return program;
 }

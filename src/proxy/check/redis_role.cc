@@ -54,7 +54,7 @@ void authenticate(CheckProgram& program, const RedisAuth& auth) {
                               .match = MatchKind::kString,
                               .min_recv = 0,
                               .error_status = CheckStatus::kL7Status,
-                              .report_payload = true});
+                              .error_from = 0});
   }
   program.rules = std::move(rules);
 }

@@ -26,6 +26,24 @@ std::string quotes_escaped(std::string_view text) {
   return out;
 }
 
+/// What `http-check send-state` tells the server about itself.
+std::string with_server_state(const Runtime& runtime, const ServerState& server, std::string data) {
+  const size_t at = data.find(kServerStateMark);
+  if (at == std::string::npos) return data;
+  const BackendState& backend = runtime.backends[server.backend];
+  const HealthProgress progress_now = progress(server.health);
+  int total = 0;
+  for (const ServerState& other : backend.servers) total += other.usable() ? other.weight : 0;
+  const std::string_view word = server.stopping ? "NOLB" : server.running ? "UP" : "DOWN";
+  const std::string text =
+      fmt::format("{} {}/{}; address={}; port={}; name={}/{}; node={}; weight={}/{}; scur={}/{}; qcur={}", word,
+                  progress_now.done, progress_now.of, server.address.host, server.address.port, backend.config->name,
+                  server.config->name, runtime.options.node, server.usable() ? server.weight : 0, total,
+                  server.sessions, backend.counters.current, server.queue.size());
+  data.replace(at, kServerStateMark.size(), text);
+  return data;
+}
+
 }  // namespace
 
 std::string error_text(const Closed& why) {
@@ -95,7 +113,7 @@ void CheckRunner::begin(ServerState& server) {
   if (!check.enabled || server.in_maintenance()) return schedule(server);
   check.running = true;
   check.started = runtime_.now.mono;
-  check.evaluator.emplace(*runtime_.backends[server.backend].check);
+  check.evaluator.emplace(*runtime_.backends[server.backend].check, server.running);
   perform(server, check.evaluator->start());
 }
 
@@ -107,7 +125,8 @@ void CheckRunner::perform(ServerState& server, CheckStep step) {
         return open(server, *step.rule);
       case CheckStep::Want::kSend: {
         const bool was_empty = check.out.empty();
-        check.out.append(step.rule->data);
+        check.out.append(step.rule->send_state ? with_server_state(runtime_, server, step.rule->data)
+                                               : step.rule->data);
         if (was_empty && !check.out.empty()) runtime_.act(action::Flush{check.conn});
         step = check.evaluator->sent();
         continue;
@@ -211,6 +230,7 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
   const bool status_changed = check.status != outcome.status;
   const Health before = server.health;
   check.status = outcome.status;
+  check.code = outcome.code;
   check.info = outcome.info;
   check.had_result = true;
   const CheckResult result = result_of(outcome.status);
@@ -304,7 +324,7 @@ void CheckRunner::log_result(const ServerState& server, bool passed, bool condit
       fmt::format("Health check for {}server {}/{} {}{}, reason: {}", server.config->backup ? "backup " : "",
                   backend.config->name, server.config->name, conditional ? "conditionally " : "",
                   passed ? "succeeded" : "failed", description(check.status));
-  if (has_code(check.status)) text += ", code: 0";
+  if (has_code(check.status)) text += fmt::format(", code: {}", check.code);
   if (!check.info.empty()) text += fmt::format(", info: \"{}\"", quotes_escaped(check.info));
   const HealthProgress at = progress(server.health);
   text += fmt::format(", check duration: {}ms, status: {}/{} {}.", check.duration_ms, at.done, at.of,

@@ -1,4 +1,4 @@
-// `tcp-check`: the rules of a check program.
+// `tcp-check` and `http-check`: the rules of a check program.
 #include "base/text.h"
 #include "conf/haproxy_value.h"
 #include "proxy/check/regex.h"
@@ -46,15 +46,21 @@ std::expected<std::string, std::string> from_hex(std::string_view text) {
 
 class CheckLine {
  public:
-  explicit CheckLine(KeywordContext& c) : c_(c), verb_(c.word(1)) {}
+  CheckLine(KeywordContext& c, bool http) : c_(c), http_(http), verb_(c.word(1)) {}
 
   void run() {
-    CheckProgram& program = c_.proxy->tcp_check_rules;
-    if (c_.proxy->rules_inherited) {
-      program = {};
-      c_.proxy->rules_inherited = false;
+    ProxyConfig& proxy = *c_.proxy;
+    CheckProgram& program = http_ ? proxy.http_check_rules : proxy.tcp_check_rules;
+    bool& inherited = http_ ? proxy.http_rules_inherited : proxy.rules_inherited;
+    if (inherited) {
+      program.rules.clear();
+      inherited = false;
     }
-    c_.proxy->rules_unused = c_.proxy->check_kind != CheckKind::kTcpCheck;
+    if (http_) {
+      proxy.http_rules_unused = proxy.check_kind != CheckKind::kHttpCheck;
+    } else {
+      proxy.rules_unused = proxy.check_kind != CheckKind::kTcpCheck;
+    }
     rule_.step = next_step(program);
     if (!parse()) return;
     if (verb_ == "comment") {
@@ -76,7 +82,8 @@ class CheckLine {
 
   bool parse() {
     if (verb_ == "connect") return connect();
-    if (verb_ == "send" || verb_ == "send-binary") return send();
+    if (http_ && verb_ == "send") return send_http();
+    if (!http_ && (verb_ == "send" || verb_ == "send-binary")) return send();
     if (verb_ == "expect") return expect();
     if (verb_ == "comment") {
       if (!c_.has(2)) return complain("expects a string as argument");
@@ -85,7 +92,14 @@ class CheckLine {
     }
     if (verb_ == "send-lf" || verb_ == "send-binary-lf" || verb_.starts_with("set-var") ||
         verb_.starts_with("unset-var")) {
-      c_.alert("'tcp-check {}' is not supported by this version.", verb_);
+      c_.alert("'{} {}' is not supported by this version.", c_.word(0), verb_);
+      return false;
+    }
+    if (http_) {
+      c_.alert(
+          "'http-check' only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect', "
+          "'set-var-fmt(*)', 'set-var(*)', 'unset-var(*)'. but got '{}'",
+          verb_);
       return false;
     }
     c_.alert(
@@ -158,10 +172,40 @@ class CheckLine {
     return true;
   }
 
+  bool send_http() {
+    rule_.kind = CheckRule::Kind::kSend;
+    HttpCheckRequest request;
+    for (size_t at = 2; at < c_.count(); at += 2) {
+      const std::string_view word = c_.word(at);
+      if (word == "hdr") {
+        if (!c_.has(at + 2)) return complain(fmt::format("'{}' expects <name> and <value> as arguments", word));
+        request.fields.emplace_back(c_.word(at + 1), c_.word(at + 2));
+        ++at;
+        continue;
+      }
+      std::string* target = word == "meth"      ? &request.method
+                            : word == "uri"     ? &request.uri
+                            : word == "ver"     ? &request.version
+                            : word == "body"    ? &request.body
+                            : word == "comment" ? &rule_.comment
+                                                : nullptr;
+      if (target == nullptr) {
+        return complain(fmt::format(
+            "expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '{}' as argument.",
+            word));
+      }
+      if (!c_.has(at + 1)) return complain(fmt::format("'{}' expects a string as argument.", word));
+      *target = std::string(c_.word(at + 1));
+    }
+    rule_.http = std::move(request);
+    return true;
+  }
+
   bool expect() {
     rule_.kind = CheckRule::Kind::kExpect;
+    if (http_) rule_.error_status = CheckStatus::kUnknown;
     if (!c_.has(2)) {
-      c_.alert("'tcp-check expect' : expects at least a matching pattern as arguments.");
+      c_.alert("'{} expect' : expects at least a matching pattern as arguments.", c_.word(0));
       return false;
     }
     bool matched = false;
@@ -174,7 +218,11 @@ class CheckLine {
         rule_.negated = true;
         word.remove_prefix(1);
       }
-      if (word == "string" || word == "rstring" || word == "binary" || word == "rbinary") {
+      if (http_ && is_http_pattern(word)) {
+        if (matched) return complain("only one pattern expected");
+        if (!http_pattern(word, &at)) return false;
+        matched = true;
+      } else if (!http_ && (word == "string" || word == "rstring" || word == "binary" || word == "rbinary")) {
         if (matched) return complain("only on pattern expected");
         if (!pattern(word, c_.word(++at))) return false;
         matched = true;
@@ -198,10 +246,88 @@ class CheckLine {
       rule_.data = std::move(*bytes);
     } else {
       rule_.match = kind == "rstring" ? MatchKind::kRegex : MatchKind::kBinaryRegex;
-      const auto regex = Regex::compile(text);
-      if (!regex) return complain(fmt::format("regex '{}' is invalid ({})", text, regex.error()));
+      return valid_regex(text);
     }
     return true;
+  }
+
+  static bool is_http_pattern(std::string_view word) {
+    return word == "status" || word == "rstatus" || word == "string" || word == "rstring" || word == "hdr" ||
+           word == "fhdr";
+  }
+
+  bool http_pattern(std::string_view word, size_t* at) {
+    if (word == "hdr" || word == "fhdr") return http_header(word, at);
+    const std::string_view text = c_.word(++*at);
+    if (text.empty()) return complain(fmt::format("'{}' expects a <pattern> as argument", word));
+    rule_.pattern_text = rule_.data = std::string(text);
+    if (word == "status") return http_codes(text);
+    rule_.match = word == "string"    ? MatchKind::kHttpBody
+                  : word == "rstring" ? MatchKind::kHttpBodyRegex
+                                      : MatchKind::kHttpStatusRegex;
+    return word == "string" || valid_regex(text);
+  }
+
+  /// `200`, `200-399`, `200,204,301-302`
+  bool http_codes(std::string_view text) {
+    rule_.match = MatchKind::kHttpStatus;
+    for (std::string_view part : split(text, ',')) {
+      const size_t dash = part.find('-');
+      const auto low = conf::whole_integer(part.substr(0, dash));
+      const auto high = dash == std::string_view::npos ? low : conf::whole_integer(part.substr(dash + 1));
+      if (!low || !high) {
+        const size_t bad = text.find_first_not_of("0123456789-,");
+        return complain(bad == std::string_view::npos
+                            ? fmt::format("invalid range of status codes '{}'", text)
+                            : fmt::format("invalid character '{}' in the list of status codes", text[bad]));
+      }
+      if (*low > *high || *low < 100 || *high > 999) {
+        return complain(fmt::format("invalid range of status codes '{}'", text));
+      }
+      rule_.codes.emplace_back(static_cast<int>(*low), static_cast<int>(*high));
+    }
+    return true;
+  }
+
+  /// `hdr name [-m how] <name> [value [-m how] <value>]`
+  bool http_header(std::string_view word, size_t* at) {
+    rule_.match = MatchKind::kHttpHeader;
+    if (c_.word(*at + 1) != "name" || !c_.has(*at + 2)) {
+      return complain(fmt::format("'{}' expects at the name keyword as first argument followed by a pattern", word));
+    }
+    ++*at;
+    if (!text_match(word, at, &rule_.name_match, &rule_.header_name)) return false;
+    if (c_.word(*at + 1) != "value") return true;
+    ++*at;
+    return text_match(word, at, &rule_.value_match, &rule_.data);
+  }
+
+  bool text_match(std::string_view word, size_t* at, TextMatch* match, std::string* pattern) {
+    *match = TextMatch::kExact;
+    if (c_.word(*at + 1) == "-m") {
+      const std::string_view how = c_.word(*at + 2);
+      if (how == "beg") {
+        *match = TextMatch::kBegin;
+      } else if (how == "end") {
+        *match = TextMatch::kEnd;
+      } else if (how == "sub") {
+        *match = TextMatch::kSubstring;
+      } else if (how == "reg") {
+        *match = TextMatch::kRegex;
+      } else if (how != "str") {
+        return complain(
+            fmt::format("'{}' : '-m' only supports 'str', 'beg', 'end', 'sub' or 'reg' (got '{}')", word, how));
+      }
+      *at += 2;
+    }
+    if (!c_.has(++*at)) return complain(fmt::format("'{}' expect a pattern with the value keyword", word));
+    *pattern = std::string(c_.word(*at));
+    return *match != TextMatch::kRegex || valid_regex(*pattern);
+  }
+
+  bool valid_regex(std::string_view text) {
+    const auto regex = Regex::compile(text);
+    return regex.has_value() || complain(fmt::format("regex '{}' is invalid ({})", text, regex.error()));
   }
 
   bool expect_option(std::string_view word, size_t* at) {
@@ -239,6 +365,12 @@ class CheckLine {
       ++*at;
       return status(word, value, kTimeoutStatuses, "'L4TOUT', 'L6TOUT' or 'L7TOUT'", &rule_.timeout_status);
     }
+    if (http_) {
+      return complain(fmt::format(
+          "'only supports min-recv, error-status, ok-status, 'status', '[!]string', '[!]rstring', '[!]string-lf', "
+          "'[!]rstatus', '[!]hdr', '[!]fhdr' or comment but got '{}' as argument.",
+          word));
+    }
     return complain(
         fmt::format("'only supports min-recv, '[!]binary', '[!]string', '[!]rstring', '[!]string-lf'"
                     "'[!]rbinary', '[!]binary-lf' or comment but got '{}' as argument.",
@@ -257,20 +389,33 @@ class CheckLine {
   }
 
   bool complain(std::string_view text) {
-    c_.alert("'tcp-check {}' : {}.", verb_, text);
+    c_.alert("'{} {}' : {}.", c_.word(0), verb_, text);
     return false;
   }
 
   KeywordContext& c_;
+  bool http_;
   std::string_view verb_;
   CheckRule rule_;
 };
 
 void parse_tcp_check(KeywordContext& c) {
-  if (!c.ignored_without_backend("tcp-check")) CheckLine(c).run();
+  if (!c.ignored_without_backend("tcp-check")) CheckLine(c, false).run();
+}
+
+void parse_http_check(KeywordContext& c) {
+  if (c.ignored_without_backend("http-check")) return;
+  if (c.word(1) == "disable-on-404") {
+    if (c.at_most(2, "http-check disable-on-404")) c.proxy->http_check_rules.disable_on_404 = true;
+  } else if (c.word(1) == "send-state") {
+    if (c.at_most(2, "http-check send-state")) c.proxy->http_check_send_state = true;
+  } else {
+    CheckLine(c, true).run();
+  }
 }
 
 constexpr KeywordRow kRows[] = {
+    {"http-check", kInProxies, parse_http_check, "a rule of the HTTP health check"},
     {"tcp-check", kInProxies, parse_tcp_check, "a rule of the health check program"},
 };
 

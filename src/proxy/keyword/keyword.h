@@ -100,6 +100,8 @@ std::span<const std::span<const KeywordRow>> all_keywords();
 /// `frontend`, `backend` or `proxy` (a listen), as HAProxy's messages call a section.
 std::string_view kind_word(const ProxyConfig& proxy);
 
+/// `option X` where X chooses the kind of health check. False = X is none of these.
+bool parse_check_option(KeywordContext& context, std::string_view name);
 /// Used by `log` in global and proxies.
 bool parse_log_target(KeywordContext& context, LogTarget* target);
 /// Parses one address list and the options of `bind` and `stats socket`. False = an alert was given.

@@ -42,9 +42,6 @@ constexpr FlagRow kFlags[] = {
     {"http-ignore-probes", nullptr, Side::kFrontend},
     {"idle-close-on-response", nullptr, Side::kFrontend},
 };
-constexpr std::string_view kCheckOptions[] = {"httpchk",    "smtpchk",       "mysql-check", "pgsql-check",
-                                              "ldap-check", "ssl-hello-chk", "spop-check",  "external-check"};
-
 bool wrong_side(KeywordContext& c, Side side, std::string_view name) {
   if (side == Side::kBackend) return c.ignored_without_backend(name);
   if (side == Side::kFrontend) return c.ignored_without_frontend(name);
@@ -97,13 +94,6 @@ void tcplog(KeywordContext& c, std::string_view name) {
   proxy.log_format.clear();
 }
 
-void check_kind(KeywordContext& c, CheckKind kind, std::string_view name) {
-  if (!c.at_most(2, fmt::format("option {}", name))) return;
-  if (c.ignored_without_backend(name)) return;
-  c.proxy->check_kind = kind;
-  if (kind == CheckKind::kTcpCheck) c.proxy->rules_unused = false;
-}
-
 void parse_option(KeywordContext& c) {
   const std::string_view name = c.word(1);
   if (name.empty()) return c.alert_tight("'option' expects an option name.");
@@ -111,11 +101,7 @@ void parse_option(KeywordContext& c) {
   if (name == "redispatch") return redispatch(c);
   if (c.negated) return c.alert_tight("negation/default is not supported for option '{}'.", name);
   if (name == "tcplog" || name == "httplog") return tcplog(c, name);
-  if (name == "tcp-check") return check_kind(c, CheckKind::kTcpCheck, name);
-  if (name == "redis-check") return check_kind(c, CheckKind::kRedisCheck, name);
-  for (std::string_view other : kCheckOptions) {
-    if (name == other) return c.alert("'option {}' is not supported by this version.", name);
-  }
+  if (parse_check_option(c, name)) return;
   if (name == "forwardfor" || name == "originalto") {
     c.proxy->http_only.push_back(fmt::format("option {}", name));
     return;

@@ -259,7 +259,6 @@ constexpr KeywordRow kRows[] = {
     {"server-template", kInProxies, parse_unsupported, "not yet"},
     {"email-alert", kInProxies, parse_unsupported, "not yet"},
     {"external-check", kInProxies, parse_unsupported, "not yet"},
-    {"http-check", kInProxies, parse_unsupported, "not yet"},
     {"dispatch", kInProxies, parse_unsupported, "not yet"},
     {"redispatch", kInProxies, parse_removed, "removed"},
     {"contimeout", kInProxies, parse_removed, "removed"},
