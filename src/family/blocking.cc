@@ -22,8 +22,9 @@ std::optional<int64_t> read_timeout(Context& c, std::string_view text) {
   return std::nullopt;
 }
 
-bool wait_for_keys(Context& c, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms) {
-  return c.services.wait_for_keys(c, type, keys, timeout_ms);
+bool wait_for_keys(Context& c, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms,
+                   WhenGone when_gone) {
+  return c.services.wait_for_keys(c, type, keys, timeout_ms, when_gone);
 }
 
 }  // namespace holdfast::family

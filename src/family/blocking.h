@@ -19,6 +19,7 @@ namespace holdfast::family {
 std::optional<int64_t> read_timeout(Context& c, std::string_view text);
 
 /// Waits for a value of `type` under one of `keys`. False: this client must not wait; answer a null.
-bool wait_for_keys(Context& c, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms);
+bool wait_for_keys(Context& c, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms,
+                   WhenGone when_gone = WhenGone::kWait);
 
 }  // namespace holdfast::family

@@ -61,8 +61,10 @@ struct Context {
   Now now;
 
   uint64_t dirty = 0;
-  /// Set by Services::wait_for_keys: this run did nothing yet, the command runs again when it is served.
+  /// Set by Services::wait_for_keys: this run is not counted, the command runs again when it is served.
   bool runs_again = false;
+  /// Whether anybody keeps effects; where not, costly ones need not be told (replace_effect does no harm).
+  bool propagating = true;
 
   store::Keyspace& db() const { return state.data->db(static_cast<size_t>(session.db)); }
   store::Key key(std::string_view bytes) const { return state.data->key(bytes); }

@@ -321,6 +321,7 @@ void flushdb_command(Context& c) {
   touch_all(c, c.session.db);
   c.dirty += c.db().size() + 1;
   c.state.data->clear(static_cast<size_t>(c.session.db));
+  if (c.state.awaited_keys > 0) c.services.databases_changed();
   c.reply.ok();
 }
 
@@ -329,6 +330,7 @@ void flushall_command(Context& c) {
   for (size_t db = 0; db < c.state.data->databases(); ++db) touch_all(c, static_cast<int>(db));
   c.dirty += c.state.data->size() + 1;
   c.state.data->clear_all();
+  if (c.state.awaited_keys > 0) c.services.databases_changed();
   c.reply.ok();
 }
 

@@ -20,6 +20,9 @@ namespace holdfast::family {
 
 struct Context;
 
+/// What a client that waits for a key does when it is deleted or becomes something else.
+enum class WhenGone : uint8_t { kWait, kRunAgain };
+
 class Services {
  public:
   virtual ~Services() = default;
@@ -49,7 +52,7 @@ class Services {
   // Waiting for keys (family/blocking.h)
   /// False: this client must not wait (inside EXEC, or not an ordinary client).
   virtual bool wait_for_keys(Context& context, store::Type type, std::span<const std::string_view> keys,
-                             int64_t timeout_ms) = 0;
+                             int64_t timeout_ms, WhenGone when_gone) = 0;
   /// Only called while State::awaited_keys > 0.
   virtual void awaited_key_changed(int db, std::string_view key) = 0;
   virtual void databases_changed() = 0;

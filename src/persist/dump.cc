@@ -61,7 +61,7 @@ std::expected<void, RestoreError> restore(std::string_view payload, store::Keysp
       good = !builder.add(event).has_value();
     }
   }
-  if (good && reader.rest().empty() && builder.finish(expires_at_ms) != nullptr) return {};
+  if (good && reader.rest().empty() && !builder.check_end() && builder.finish(expires_at_ms) != nullptr) return {};
   builder.abandon();
   return std::unexpected(RestoreError::kBadData);
 }

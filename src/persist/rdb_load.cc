@@ -84,6 +84,12 @@ bool RdbLoader::apply(const rdb::Event& event) {
     case rdb::Event::Kind::kElement:
     case rdb::Event::Kind::kPair:
     case rdb::Event::Kind::kScored:
+    case rdb::Event::Kind::kStreamNode:
+    case rdb::Event::Kind::kStreamMarks:
+    case rdb::Event::Kind::kStreamGroup:
+    case rdb::Event::Kind::kStreamPending:
+    case rdb::Event::Kind::kStreamConsumer:
+    case rdb::Event::Kind::kStreamOwned:
       if (skipping_) return true;
       if (const auto wrong = builder_.add(event)) {
         error_ = *wrong;
@@ -91,7 +97,14 @@ bool RdbLoader::apply(const rdb::Event& event) {
       }
       return true;
     case rdb::Event::Kind::kKeyEnd:
-      end_key();
+      if (skipping_) {
+        ++expired_;
+      } else if (const auto wrong = builder_.check_end()) {
+        error_ = *wrong;
+        return false;
+      } else {
+        end_key();
+      }
       return true;
     case rdb::Event::Kind::kEnd:
       break;
@@ -124,10 +137,6 @@ bool RdbLoader::begin_key(const rdb::Event& event) {
 }
 
 void RdbLoader::end_key() {
-  if (skipping_) {
-    ++expired_;
-    return;
-  }
   const store::Entry* const entry = builder_.finish(expires_at_ms_);
   if (entry == nullptr) {
     // COMPAT: an old bug of the original wrote empty collections; they are dropped, not refused.

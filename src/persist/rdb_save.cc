@@ -3,11 +3,13 @@
 #include "base/assert.h"
 #include "codec/crc64.h"
 #include "codec/rdb/write.h"
+#include "persist/stream_save.h"
 #include "store/dataset.h"
 #include "store/type/hash.h"
 #include "store/type/list.h"
 #include "store/type/set.h"
 #include "store/type/sorted_set.h"
+#include "store/type/stream.h"
 
 namespace holdfast::persist {
 
@@ -17,7 +19,7 @@ using store::Type;
 
 namespace {
 
-rdb::ValueType value_type(Type type) {
+rdb::ValueType value_type(Type type, bool newest) {
   switch (type) {
     case Type::kString:
       return rdb::ValueType::kString;
@@ -30,12 +32,12 @@ rdb::ValueType value_type(Type type) {
     case Type::kHash:
       return rdb::ValueType::kHash;
     case Type::kStream:
-      break;
+      return newest ? rdb::ValueType::kStreamListpacks3 : rdb::ValueType::kStreamListpacks2;
   }
   HF_UNREACHABLE();
 }
 
-void put_content(std::string& out, const Entry& entry, bool compress) {
+void put_content(std::string& out, const Entry& entry, bool compress, bool newest) {
   const auto put = [&](std::string_view text) {
     rdb::put_string(out, text, compress);
     return true;
@@ -71,15 +73,16 @@ void put_content(std::string& out, const Entry& entry, bool compress) {
       });
       return;
     case Type::kStream:
-      break;
+      put_stream(out, entry.stream(), compress, newest);
+      return;
   }
   HF_UNREACHABLE();
 }
 
 }  // namespace
 
-void put_header(std::string& out, const SaveInfo& info) {
-  rdb::put_magic(out, rdb::kVersionWritten);
+void put_header(std::string& out, const SaveInfo& info, const SaveOptions& options) {
+  rdb::put_magic(out, options.newest ? rdb::kVersionMax : rdb::kVersionWritten);
   rdb::put_aux(out, "redis-ver", info.redis_version);
   rdb::put_aux(out, "redis-bits", "64");
   rdb::put_aux(out, "ctime", std::to_string(info.ctime_seconds));
@@ -118,14 +121,14 @@ void put_entry(std::string& out, const Entry& entry, const SaveOptions& options)
       rdb::put_byte(out, static_cast<uint8_t>(entry.access()));
       break;
   }
-  rdb::put_type(out, value_type(entry.type()));
+  rdb::put_type(out, value_type(entry.type(), options.newest));
   rdb::put_string(out, entry.key(), options.compress);
-  put_content(out, entry, options.compress);
+  put_content(out, entry, options.compress, options.newest);
 }
 
 void put_value(std::string& out, const Entry& entry, bool compress) {
-  rdb::put_type(out, value_type(entry.type()));
-  put_content(out, entry, compress);
+  rdb::put_type(out, value_type(entry.type(), false));
+  put_content(out, entry, compress, false);
 }
 
 void put_trailer(std::string& out, uint64_t crc, bool checksum) {
@@ -137,7 +140,7 @@ void put_trailer(std::string& out, uint64_t crc, bool checksum) {
 
 std::string save(const store::Dataset& data, const SaveInfo& info, const SaveOptions& options) {
   std::string out;
-  put_header(out, info);
+  put_header(out, info, options);
   for (size_t i = 0; i < data.databases(); ++i) {
     const store::Keyspace& db = data.db(i);
     if (db.size() == 0) continue;

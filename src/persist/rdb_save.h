@@ -1,7 +1,7 @@
 // RDB saving: entries of a dataset as records of an RDB file.
 //
-// Written in version 10 with the plain value types, which every server since Redis 4 reads; readers choose their own
-// compact forms. Source of the aux fields: reference/server.md 1.2.
+// Written in version 10 (unless asked for more) with the plain value types, which every server since Redis 4 reads;
+// readers choose their own compact forms. Source of the aux fields: reference/server.md 1.2.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +39,12 @@ struct SaveOptions {
   enum class Access : uint8_t { kNone, kLru, kLfu };
   Access access = Access::kNone;
   uint32_t access_now = 0;
+  /// The newest version with all it can hold (active times of stream consumers), not the one that most servers read.
+  bool newest = false;
 };
 
 /// Magic, aux fields, function libraries.
-void put_header(std::string& out, const SaveInfo& info);
+void put_header(std::string& out, const SaveInfo& info, const SaveOptions& options = SaveOptions());
 /// Before the first key of a database; again whenever the database changes.
 void put_database(std::string& out, size_t index);
 /// Expiry, access, type, key, value.

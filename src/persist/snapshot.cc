@@ -14,7 +14,7 @@ namespace rdb = codec::rdb;
 
 Snapshot::Snapshot(store::Dataset& data, const SaveInfo& info, const SaveOptions& options)
     : options_(options), epoch_(++data.context().snapshot_epoch) {
-  put_header(out_, info);
+  put_header(out_, info, options);
   for (size_t i = 0; i < data.databases(); ++i) {
     store::KeyTable& keys = data.db(i).keys();
     if (keys.table.size() == 0) continue;  // whatever comes into it comes after the cut

@@ -26,6 +26,8 @@ Type type_of(Container container) {
       return Type::kSortedSet;
     case Container::kHash:
       return Type::kHash;
+    case Container::kStream:
+      return Type::kStream;
   }
   HF_UNREACHABLE();
 }
@@ -46,6 +48,7 @@ std::optional<std::string_view> ValueBuilder::add(const Event& event) {
       return std::nullopt;
     }
     entry_ = &db_->create(key(), type_);
+    if (type_ == Type::kStream) stream_.begin(entry_->stream());
   }
   switch (type_) {
     case Type::kList:
@@ -62,8 +65,9 @@ std::optional<std::string_view> ValueBuilder::add(const Event& event) {
         return "Duplicate zset fields detected";
       }
       return std::nullopt;
-    case Type::kString:
     case Type::kStream:
+      return stream_.add(event);
+    case Type::kString:
       break;
   }
   HF_UNREACHABLE();
@@ -72,6 +76,10 @@ std::optional<std::string_view> ValueBuilder::add(const Event& event) {
 store::Entry* ValueBuilder::finish(int64_t expires_at_ms) {
   if (entry_ != nullptr && expires_at_ms != store::kNoExpiry) entry_ = db_->set_expiry(key(), expires_at_ms);
   return entry_;
+}
+
+std::optional<std::string_view> ValueBuilder::check_end() const {
+  return entry_ != nullptr && type_ == Type::kStream ? stream_.finish() : std::nullopt;
 }
 
 void ValueBuilder::abandon() {

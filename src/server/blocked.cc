@@ -17,11 +17,12 @@ constexpr int64_t kLongestTimeoutMs = 1000LL * 3600 * 24 * 365 * 100;
 }  // namespace
 
 void Blocked::wait(family::Context& context, store::Type type, std::span<const std::string_view> keys,
-                   int64_t timeout_ms) {
+                   int64_t timeout_ms, family::WhenGone when_gone) {
   const ClientId client = context.session.id;
   HF_ASSERT(!waiters_.contains(client));
   Waiter waiter;
   waiter.type = type;
+  waiter.when_gone = when_gone;
   waiter.command = {context.session.last_command, {context.argv.begin(), context.argv.end()}};
   if (serving_) {
     waiter.deadline = running_deadline_;
@@ -87,8 +88,8 @@ void Blocked::serve_key(const DbKey& key, Now now) {
     if (waiter == waiters_.end()) continue;
     const store::Keyspace& db = engine_.state_.data->db(static_cast<size_t>(key.first));
     const store::Entry* entry = db.find(engine_.state_.data->key(key.second));
-    if (entry == nullptr) return;
-    if (entry->type() == waiter->second.type) run(client, now);
+    const bool usable = entry != nullptr && entry->type() == waiter->second.type;
+    if (usable || waiter->second.when_gone == family::WhenGone::kRunAgain) run(client, now);
   }
 }
 

@@ -25,7 +25,8 @@ class Blocked {
  public:
   explicit Blocked(Engine& engine) : engine_(engine) {}
 
-  void wait(family::Context& context, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms);
+  void wait(family::Context& context, store::Type type, std::span<const std::string_view> keys, int64_t timeout_ms,
+            family::WhenGone when_gone);
   /// A key was written; whether it is of any use is looked at when clients are served.
   void key_changed(int db, std::string_view key);
   /// Databases were exchanged: every key somebody waits for may be there now.
@@ -53,6 +54,7 @@ class Blocked {
   using DbKey = std::pair<int, std::string>;
   struct Waiter {
     store::Type type = store::Type::kList;
+    family::WhenGone when_gone = family::WhenGone::kWait;
     std::vector<DbKey> keys;
     family::QueuedCommand command;
     Mono deadline = kNever;

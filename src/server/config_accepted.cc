@@ -165,8 +165,6 @@ constexpr ConfigRow kRows[] = {
     {"shutdown-on-sigint", "", 0, parse_text, print_kept, kKept, "default"},
     {"shutdown-on-sigterm", "", 0, parse_text, print_kept, kKept, "default"},
     {"socket-mark-id", "", 0, parse_only, print_kept, kUnsupported, "0"},
-    {"stream-node-max-bytes", "", 0, parse_memory_value, print_kept, kKept, "4096"},
-    {"stream-node-max-entries", "", 0, parse_integer, print_kept, kKept, "100"},
     {"syslog-enabled", "", 0, parse_bool, print_kept, kKept, "no"},
     {"syslog-facility", "", 0, parse_choice, print_kept, kKept, "local0",
      "user, local0, local1, local2, local3, local4, local5, local6, local7"},

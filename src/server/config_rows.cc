@@ -74,6 +74,16 @@ std::string parse_limit(const ConfigRow&, Settings& settings, Values values) {
   settings.limits.*Member = static_cast<Field>(*value);
   return {};
 }
+template <auto Member, int64_t Min, int64_t Max>
+std::string parse_limit_bytes(const ConfigRow&, Settings& settings, Values values) {
+  if (values.size() != 1) return std::string(kWrongCount);
+  const auto value = parse_memory(values[0]);
+  if (!value) return "argument must be a memory value";
+  if (*value < Min || *value > Max) return fmt::format("argument must be between {} and {} inclusive", Min, Max);
+  using Field = std::remove_cvref_t<decltype(settings.limits.*Member)>;
+  settings.limits.*Member = static_cast<Field>(*value);
+  return {};
+}
 template <auto Member>
 std::string print_limit(const ConfigRow&, const Settings& settings) {
   return std::to_string(settings.limits.*Member);
@@ -404,6 +414,11 @@ constexpr ConfigRow kRows[] = {
     HF_INTEGER("slowlog-log-slower-than", "", 0, slowlog_log_slower_than_us, -1, kLongMax,
                "microseconds from which a command is slow"),
     HF_INTEGER("slowlog-max-len", "", 0, slowlog_max_len, 0, kLongMax, "slow commands remembered"),
+    ConfigRow{"stream-node-max-bytes", "", kConfigBytes,
+              parse_limit_bytes<&store::Limits::stream_node_max_bytes, 0, kLongMax>,
+              print_limit<&store::Limits::stream_node_max_bytes>, "bytes of a stream's nodes, 0 for no bound"},
+    HF_LIMIT("stream-node-max-entries", "", stream_node_max_entries, 0, kLongMax,
+             "entries of a stream's nodes, 0 for no bound"),
     HF_BOOL("stop-writes-on-bgsave-error", "", 0, stop_writes_on_bgsave_error, "refuse writes while saving fails"),
     ConfigRow{"supervised", "", kConfigImmutable, parse_supervised, print_text<&Settings::supervised>,
               "which supervisor to notify"},

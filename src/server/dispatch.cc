@@ -80,6 +80,11 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::sorted_set_algebra_bindings(),
                               family::sorted_set_pop_bindings(),
                               family::sorted_set_range_bindings(),
+                              family::stream_bindings(),
+                              family::stream_claim_bindings(),
+                              family::stream_group_bindings(),
+                              family::stream_info_bindings(),
+                              family::stream_read_bindings(),
                               family::geo_bindings(),
                               family::hyperloglog_bindings(),
                               family::hash_bindings(),
@@ -218,20 +223,24 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
   context.session.last_command = index;
   const int db = context.session.db;
   family::refresh_access_clock(state, context.now);
-  table_.at(index)(context);
-  if (context.runs_again) return;
-  ++context.session.commands;
-  ++state.stats.commands;
-  family::CommandStats& stats = state.stats.commands_by_spec[index];
-  ++stats.calls;
-  if (context.reply.errors() > 0) {
-    ++stats.failed;
-    count_error(state, context.reply.last_error());
-  }
-  state.saving.changes_since_save += context.dirty;
   // The stream from our primary is passed on byte for byte, never encoded anew; and nothing that a client does on a
   // replica (a PUBLISH by a Sentinel, a write with replica-read-only off) may enter the primary's history.
-  if (!host.propagating || state.replication.is_replica || context.session.role == family::Role::kPrimary) return;
+  context.propagating =
+      host.propagating && !state.replication.is_replica && context.session.role != family::Role::kPrimary;
+  table_.at(index)(context);
+  // A command that waits may have left a trace all the same: XREADGROUP makes its consumer.
+  if (!context.runs_again) {
+    ++context.session.commands;
+    ++state.stats.commands;
+    family::CommandStats& stats = state.stats.commands_by_spec[index];
+    ++stats.calls;
+    if (context.reply.errors() > 0) {
+      ++stats.failed;
+      count_error(state, context.reply.last_error());
+    }
+  }
+  state.saving.changes_since_save += context.dirty;
+  if (!context.propagating) return;
   if (context.effects_replaced()) {
     for (const auto& effect : context.effects()) host.propagator.add(db, effect);
   } else if (context.dirty > 0) {

@@ -97,7 +97,7 @@ class Engine final : public Machine, public family::Services {
   size_t publish_shard(std::string_view channel, std::string_view message) override;
   void propagate(int db, std::vector<std::string> words) override;
   bool wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
-                     int64_t timeout_ms) override;
+                     int64_t timeout_ms, family::WhenGone when_gone) override;
   void awaited_key_changed(int db, std::string_view key) override;
   void databases_changed() override;
   bool unblock_session(family::ClientId id, std::string_view error) override;

@@ -58,9 +58,9 @@ void Engine::propagate(int db, std::vector<std::string> words) {
 }
 
 bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
-                           int64_t timeout_ms) {
+                           int64_t timeout_ms, family::WhenGone when_gone) {
   if (in_exec() || context.session.role != family::Role::kNormal) return false;
-  blocked_->wait(context, type, keys, timeout_ms);
+  blocked_->wait(context, type, keys, timeout_ms, when_gone);
   context.runs_again = true;
   return true;
 }

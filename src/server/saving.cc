@@ -33,7 +33,7 @@ std::string Saving::file_path() const { return engine_.state_.settings.dbfilenam
 
 // Conversions.
 
-std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now) const {
+std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, bool newest) const {
   const family::State& state = engine_.state_;
   persist::SaveInfo info;
   info.redis_version = kRedisVersion;
@@ -46,6 +46,7 @@ std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now) const {
   persist::SaveOptions options;
   options.compress = state.settings.rdbcompression;
   options.checksum = state.settings.rdbchecksum;
+  options.newest = newest;
   return std::make_unique<persist::Snapshot>(*engine_.state_.data, info, options);
 }
 
@@ -73,7 +74,7 @@ std::string Saving::reload(Now now) {
   if (running() || engine_.replication_->snapshot_running()) return std::string(kInProgress);
   std::string image;
   {
-    const auto snapshot = make_snapshot(now);
+    const auto snapshot = make_snapshot(now, true);
     while (!snapshot->step(kSliceBytes)) {
     }
     image = snapshot->take();

@@ -51,7 +51,7 @@ class Saving {
   void work(Now now);
   Mono next_deadline() const;
 
-  std::unique_ptr<persist::Snapshot> make_snapshot(Now now) const;
+  std::unique_ptr<persist::Snapshot> make_snapshot(Now now, bool newest = false) const;
   std::unique_ptr<persist::RdbLoader> make_loader(bool as_primary, Now now) const;
   /// Puts the loaded dataset in the place of the present one.
   void adopt(persist::RdbLoader& loader);

@@ -23,6 +23,8 @@ struct Limits {
   uint32_t set_max_listpack_value = 64;
   uint32_t zset_max_listpack_entries = 128;
   uint32_t zset_max_listpack_value = 64;
+  uint64_t stream_node_max_bytes = 4096;  // 0: no bound
+  int64_t stream_node_max_entries = 100;  // 0: no bound
 };
 
 struct Context {

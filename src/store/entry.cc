@@ -9,6 +9,7 @@
 #include "store/type/list.h"
 #include "store/type/set.h"
 #include "store/type/sorted_set.h"
+#include "store/type/stream.h"
 #include "store/varint.h"
 
 namespace holdfast::store {
@@ -110,7 +111,7 @@ size_t Entry::length() const {
     case Type::kSortedSet:
       return sorted_set().size();
     case Type::kStream:
-      break;
+      return stream().size();
   }
   HF_UNREACHABLE();
 }
@@ -129,7 +130,7 @@ size_t Entry::memory() const {
     case Type::kSortedSet:
       return shell + sorted_set().memory();
     case Type::kStream:
-      HF_UNREACHABLE();
+      return shell + stream().memory();
   }
   const EntryFactory::Parts parts = EntryFactory::parts(*this);
   if (parts.form != Form::kBlock) return shell;

@@ -20,6 +20,7 @@ class Hash;
 class List;
 class Set;
 class SortedSet;
+class Stream;
 struct Context;
 
 inline constexpr int64_t kNoExpiry = -1;
@@ -59,9 +60,11 @@ class Entry {
   const Hash& hash() const { return *static_cast<const Hash*>(body(Type::kHash)); }
   const Set& set() const { return *static_cast<const Set*>(body(Type::kSet)); }
   const SortedSet& sorted_set() const { return *static_cast<const SortedSet*>(body(Type::kSortedSet)); }
+  const Stream& stream() const { return *static_cast<const Stream*>(body(Type::kStream)); }
   List& list() { return *static_cast<List*>(body(Type::kList)); }
   Hash& hash() { return *static_cast<Hash*>(body(Type::kHash)); }
   Set& set() { return *static_cast<Set*>(body(Type::kSet)); }
+  Stream& stream() { return *static_cast<Stream*>(body(Type::kStream)); }
   SortedSet& sorted_set() { return *static_cast<SortedSet*>(body(Type::kSortedSet)); }
 
   Encoding encoding() const;

@@ -11,6 +11,7 @@
 #include "store/type/list.h"
 #include "store/type/set.h"
 #include "store/type/sorted_set.h"
+#include "store/type/stream.h"
 #include "store/varint.h"
 
 namespace holdfast::store {
@@ -160,7 +161,8 @@ void EntryFactory::destroy_value(Context& context, const Entry& entry) {
       destroy_body(context, static_cast<SortedSet*>(body));
       return;
     case Type::kStream:
-      break;
+      destroy_body(context, static_cast<Stream*>(body));
+      return;
   }
   HF_UNREACHABLE();
 }
@@ -200,7 +202,8 @@ void EntryFactory::clone_value(Context& context, const Entry& entry, Parts& part
       parts.word = clone_body(entry.sorted_set());
       return;
     case Type::kStream:
-      break;
+      parts.word = clone_body(entry.stream());
+      return;
   }
   HF_UNREACHABLE();
 }
@@ -215,8 +218,9 @@ uint64_t EntryFactory::new_body(Context& context, Type type) {
       return reinterpret_cast<uint64_t>(make_body<Set>(context));
     case Type::kSortedSet:
       return reinterpret_cast<uint64_t>(make_body<SortedSet>(context));
-    case Type::kString:
     case Type::kStream:
+      return reinterpret_cast<uint64_t>(make_body<Stream>(context));
+    case Type::kString:
       break;
   }
   HF_UNREACHABLE();

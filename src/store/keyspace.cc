@@ -181,7 +181,8 @@ bool Keyspace::erase(const Key& key) {
 
 bool Keyspace::erase_if_empty(const Key& key) {
   const Entry* const entry = find(key);
-  return entry != nullptr && entry->type() != Type::kString && entry->length() == 0 && erase(key);
+  return entry != nullptr && entry->type() != Type::kString && entry->type() != Type::kStream && entry->length() == 0 &&
+         erase(key);
 }
 
 Entry* Keyspace::set_expiry(const Key& key, int64_t expires_at_ms) {

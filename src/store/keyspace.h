@@ -75,7 +75,7 @@ class Keyspace {
   /// editing. From then on the encoding is raw: APPEND, SETRANGE, SETBIT. Expiry is kept.
   std::span<char> edit_string(const Key& key, size_t size);
   bool erase(const Key& key);
-  /// Erases the key if its collection is empty; true if so.
+  /// Erases the key if its collection is empty; true if so. An empty stream stays.
   bool erase_if_empty(const Key& key);
 
   /// Sets (unix ms; below -1 counts as 0) or with kNoExpiry clears the expiry; null if the key is absent.

@@ -11,7 +11,8 @@ inline constexpr int kVersionMin = 1;
 inline constexpr int kVersionMax = 11;
 /// Files of this version and later end in a checksum.
 inline constexpr int kChecksumSince = 5;
-/// The lowest version whose readers know everything the writer emits.
+/// The lowest version whose readers know everything the writer emits; with it, streams are of type 19 and lose the
+/// active times of their consumers.
 inline constexpr int kVersionWritten = 10;
 
 enum class Opcode : uint8_t {

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "codec/rdb/score.h"
 
 namespace holdfast::codec::rdb {
 
@@ -17,7 +16,17 @@ constexpr size_t kMagicBytes = 9;
 constexpr size_t kCompactAt = 64 * 1024;
 
 /// How the value of a type is laid out.
-enum class Layout : uint8_t { kString, kElements, kPairs, kScoredText, kScoredBinary, kBlob, kZiplistNodes, kNodes };
+enum class Layout : uint8_t {
+  kString,
+  kElements,
+  kPairs,
+  kScoredText,
+  kScoredBinary,
+  kBlob,
+  kZiplistNodes,
+  kNodes,
+  kStream
+};
 
 struct TypeRow {
   ValueType type;
@@ -52,6 +61,9 @@ constexpr TypeRow kTypes[] = {
      "Listpack integrity check failed."},
     {ValueType::kSetListpack, Container::kSet, Layout::kBlob, PackedKind::kListpack,
      "Set listpack integrity check failed."},
+    {ValueType::kStreamListpacks, Container::kStream, Layout::kStream, {}, {}},
+    {ValueType::kStreamListpacks2, Container::kStream, Layout::kStream, {}, {}},
+    {ValueType::kStreamListpacks3, Container::kStream, Layout::kStream, {}, {}},
 };
 
 const TypeRow* find_type(uint8_t type) {
@@ -59,12 +71,6 @@ const TypeRow* find_type(uint8_t type) {
     if (static_cast<uint8_t>(row.type) == type) return &row;
   }
   return nullptr;
-}
-
-bool is_stream(uint8_t type) {
-  return type == static_cast<uint8_t>(ValueType::kStreamListpacks) ||
-         type == static_cast<uint8_t>(ValueType::kStreamListpacks2) ||
-         type == static_cast<uint8_t>(ValueType::kStreamListpacks3);
 }
 
 }  // namespace
@@ -134,6 +140,8 @@ Reader::Step Reader::advance(Event& event) {
       return read_blob();
     case State::kPacked:
       return read_packed(event);
+    case State::kStream:
+      return read_stream(event);
     case State::kKeyEnd:
       return read_key_end(event);
     case State::kChecksum:
@@ -229,7 +237,6 @@ Reader::Step Reader::start_value(uint8_t type) {
     if (type == static_cast<uint8_t>(ValueType::kModule2)) {
       return fail("The RDB file contains module data I can't load: no matching module type");
     }
-    if (is_stream(type)) return fail("The RDB file contains a stream, which this version cannot load");
     return fail(fmt::format("Unknown RDB encoding type {}", type));
   }
   consume(1);
@@ -347,6 +354,10 @@ Reader::Step Reader::read_key(Event& event) {
     case Layout::kBlob:
       state_ = State::kBlob;
       break;
+    case Layout::kStream:
+      state_ = State::kStream;
+      stream_state_ = StreamState::kNodes;
+      break;
     case Layout::kElements:
     case Layout::kPairs:
     case Layout::kScoredText:
@@ -417,73 +428,6 @@ Reader::Step Reader::read_second(Event& event) {
   if (std::isnan(event.score)) return fail("Zset with NAN score detected");
   event.kind = Event::Kind::kScored;
   return element_done();
-}
-
-Reader::Step Reader::read_blob() {
-  if (state_ == State::kNodeKind) {
-    if (const Step step = take_plain_length(number_); step != Step::kContinue) return step;
-    if (number_ != kNodePlain && number_ != kNodePacked) return fail("Quicklist integrity check failed.");
-    state_ = State::kNodeBlob;
-    return Step::kContinue;
-  }
-  std::string_view text;
-  if (const Step step = take_string(text, owned_); step != Step::kContinue) return step;
-  blob_ = text;
-  packed_ = PackedReader(packed_kind_, blob_);
-  // A plain node is one large element.
-  const bool plain = state_ == State::kNodeBlob && packed_kind_ == PackedKind::kListpack && number_ == kNodePlain;
-  plain_node_ = plain;
-  state_ = State::kPacked;
-  return Step::kContinue;
-}
-
-Reader::Step Reader::packed_done() {
-  if (left_ > 0) --left_;
-  if (left_ == 0) {
-    state_ = State::kKeyEnd;
-  } else {
-    state_ = packed_kind_ == PackedKind::kListpack ? State::kNodeKind : State::kNodeBlob;
-  }
-  return Step::kContinue;
-}
-
-Reader::Step Reader::read_packed(Event& event) {
-  if (plain_node_) {
-    plain_node_ = false;
-    event.kind = Event::Kind::kElement;
-    event.first = blob_;
-    ++elements_;
-    packed_done();
-    return Step::kEvent;
-  }
-  switch (packed_.next(one_)) {
-    case PackedReader::Step::kBroken:
-      return broken_blob();
-    case PackedReader::Step::kEnd:
-      return packed_done();
-    case PackedReader::Step::kElement:
-      break;
-  }
-  ++elements_;
-  event.first = one_.text();
-  if (container_ == Container::kList || container_ == Container::kSet) {
-    event.kind = Event::Kind::kElement;
-    return Step::kEvent;
-  }
-  if (packed_.next(two_) != PackedReader::Step::kElement) return broken_blob();
-  if (container_ == Container::kHash) {
-    event.kind = Event::Kind::kPair;
-    event.second = two_.text();
-    return Step::kEvent;
-  }
-  event.kind = Event::Kind::kScored;
-  if (const auto number = two_.number()) {
-    event.score = static_cast<double>(*number);
-  } else if (!parse_score(two_.text(), event.score)) {
-    return broken_blob();
-  }
-  if (std::isnan(event.score)) return fail("Zset with NAN score detected");
-  return Step::kEvent;
 }
 
 Reader::Step Reader::read_key_end(Event& event) {

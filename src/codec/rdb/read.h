@@ -4,9 +4,10 @@
 // as the same element events as plain ones. Memory: what was fed and not consumed, one string, never more than a small
 // factor of what has arrived; every length is checked against Limits first.
 // After an error the reader stays in it. Views in an event are valid until the next call of next() or feed().
-// Refused: streams (for now), module values and module data, pre-release functions.
+// Refused: module values and module data, pre-release functions.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,7 +24,7 @@ struct ReadLimits {
   bool verify_checksum = true;
 };
 
-enum class Container : uint8_t { kString, kList, kSet, kZset, kHash };
+enum class Container : uint8_t { kString, kList, kSet, kZset, kHash, kStream };
 
 struct Event {
   enum class Kind : uint8_t {
@@ -36,8 +37,15 @@ struct Event {
     kElement,   // first = list element or set member
     kPair,      // first = field, second = value
     kScored,    // first = member, score
-    kKeyEnd,    // the value is complete; number = its elements
-    kEnd,       // the file is complete and its checksum right (or absent)
+    // Streams: nodes, marks, then each group with its pending entries, then its consumers each with what it owns.
+    kStreamNode,      // first = id (16 bytes, big-endian), second = listpack, unchecked
+    kStreamMarks,     // numbers = length, last id; if number: first id, highest deleted id, entries added
+    kStreamGroup,     // first = name, numbers = last id; if number: entries read
+    kStreamPending,   // numbers = id, delivery time, deliveries
+    kStreamConsumer,  // first = name, numbers = seen time, active time
+    kStreamOwned,     // numbers = id
+    kKeyEnd,          // the value is complete; number = its elements
+    kEnd,             // the file is complete and its checksum right (or absent)
   };
   Kind kind = Kind::kEnd;
   std::string_view first;
@@ -45,6 +53,7 @@ struct Event {
   uint64_t number = 0;
   uint64_t number2 = 0;
   double score = 0;
+  std::array<uint64_t, 8> numbers{};
   Container container = Container::kString;
   std::optional<int64_t> expires_at_ms;
   std::optional<uint64_t> idle_seconds;
@@ -99,11 +108,30 @@ class Reader {
     kNodeKind,
     kNodeBlob,
     kPacked,
+    kStream,
     kKeyEnd,
     kValueEnd,
     kChecksum,
     kEnd,
     kError
+  };
+  /// Where a stream value is; source: Redis' rdb.c, types 15, 19 and 21.
+  enum class StreamState : uint8_t {
+    kNodes,
+    kNodeId,
+    kNodeBytes,
+    kMarks,
+    kGroups,
+    kGroupName,
+    kGroupMarks,
+    kPendings,
+    kPending,
+    kDeliveries,
+    kConsumers,
+    kConsumerName,
+    kConsumerTimes,
+    kOwneds,
+    kOwned
   };
   /// One step: an event, a change of state only, or not enough bytes.
   enum class Step : uint8_t { kEvent, kContinue, kNeedMore, kError };
@@ -124,6 +152,17 @@ class Reader {
   Step read_second(Event& event);
   Step read_blob();
   Step read_packed(Event& event);
+  Step read_stream(Event& event);
+  Step read_stream_node(Event& event);
+  Step read_stream_group(Event& event);
+  Step read_stream_pending(Event& event);
+  Step read_stream_consumer(Event& event);
+  /// `count` lengths into numbers_; continues where it stopped.
+  Step take_numbers(size_t count);
+  /// A count that decides between two states.
+  Step take_stream_count(uint64_t& count, StreamState some, StreamState none);
+  /// What follows a consumer, or a whole group.
+  void next_in_stream();
   Step read_key_end(Event& event);
   Step read_checksum(Event& event);
   Step start_value(uint8_t type);
@@ -169,7 +208,12 @@ class Reader {
   PackedElement one_;
   PackedElement two_;
   bool plain_node_ = false;  // the blob is one element
-  std::string blob_;         // the packed value being read
+  StreamState stream_state_ = StreamState::kNodes;
+  std::array<uint64_t, 8> numbers_{};
+  size_t numbers_taken_ = 0;
+  uint64_t groups_left_ = 0;
+  uint64_t consumers_left_ = 0;
+  std::string blob_;  // the packed value being read
   std::string_view blob_error_;
 };
 

@@ -144,6 +144,12 @@ TEST(PackedReader, SurvivesEveryFlipAndCut) {
   }
 }
 
+std::string numbers(const Event& event, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += (i > 0 ? " " : "") + std::to_string(event.numbers[i]);
+  return out;
+}
+
 // One line per event.
 std::string describe(const Event& event) {
   const auto text = [](std::string_view view) {
@@ -173,6 +179,18 @@ std::string describe(const Event& event) {
       return "pair " + text(event.first) + "=" + text(event.second);
     case Event::Kind::kScored:
       return "scored " + text(event.first) + " " + std::to_string(event.score);
+    case Event::Kind::kStreamNode:
+      return "node " + std::to_string(event.first.size()) + " #" + std::to_string(event.second.size());
+    case Event::Kind::kStreamMarks:
+      return "marks " + numbers(event, event.number == 1 ? 8 : 3);
+    case Event::Kind::kStreamGroup:
+      return "group " + text(event.first) + " " + numbers(event, event.number == 1 ? 3 : 2);
+    case Event::Kind::kStreamPending:
+      return "pending " + numbers(event, 4);
+    case Event::Kind::kStreamConsumer:
+      return "consumer " + text(event.first) + " " + numbers(event, 2);
+    case Event::Kind::kStreamOwned:
+      return "owned " + numbers(event, 2);
     case Event::Kind::kKeyEnd:
       return "end " + std::to_string(event.number);
     case Event::Kind::kEnd:
@@ -212,6 +230,37 @@ Strings read(const std::string& file, size_t chunk, const ReadLimits& limits = {
 void put_key(std::string& out, ValueType type, std::string_view key) {
   put_type(out, type);
   put_string(out, key, false);
+}
+
+/// A stream with one node, one group, one pending entry and one consumer, in the three vintages.
+void put_stream(std::string& out, ValueType type) {
+  const bool counters = type != ValueType::kStreamListpacks;
+  put_key(out, type, "x" + std::to_string(static_cast<int>(type)));
+  put_length(out, 1);
+  put_string(out, std::string(7, 0) + "\x05" + std::string(8, 0), false);
+  put_string(out, listpack({lp("node")}), false);
+  for (const uint64_t number : {1, 5, 0}) put_length(out, number);
+  if (counters) {
+    for (const uint64_t number : {5, 0, 4, 1, 70000}) put_length(out, number);
+  }
+  put_length(out, 1);
+  put_string(out, "group", false);
+  put_length(out, 5);
+  put_length(out, 0);
+  if (counters) put_length(out, UINT64_MAX);
+  put_length(out, 1);
+  out += std::string(7, 0) + "\x05" + std::string(8, 0) + little(123456, 8);
+  put_length(out, 3);
+  put_length(out, 2);
+  put_string(out, "idle", false);
+  out += little(777, 8);
+  if (type == ValueType::kStreamListpacks3) out += little(UINT64_MAX, 8);
+  put_length(out, 0);
+  put_string(out, "owner", false);
+  out += little(778, 8);
+  if (type == ValueType::kStreamListpacks3) out += little(779, 8);
+  put_length(out, 1);
+  out += std::string(7, 0) + "\x05" + std::string(8, 0);
 }
 
 /// A file with every value type the reader knows.
@@ -278,6 +327,10 @@ std::string sample(int version) {
   put_string(out, listpack({lp("x")}), true);
   put_key(out, ValueType::kSetIntset, "is");
   put_string(out, little(2, 4) + little(1, 4) + little(9, 2), false);
+  for (const ValueType type :
+       {ValueType::kStreamListpacks, ValueType::kStreamListpacks2, ValueType::kStreamListpacks3}) {
+    put_stream(out, type);
+  }
   put_opcode(out, Opcode::kEof);
   if (version >= 5) put_uint64(out, crc64(0, out));
   return out;
@@ -331,6 +384,33 @@ const Strings kSampleEvents = {"aux redis-ver=7.2.6",
                                "key is",
                                "element 9",
                                "end 1",
+                               "key x15",
+                               "node 16 #13",
+                               "marks 1 5 0",
+                               "group group 5 0",
+                               "pending 5 0 123456 3",
+                               "consumer idle 777 777",
+                               "consumer owner 778 778",
+                               "owned 5 0",
+                               "end 0",
+                               "key x19",
+                               "node 16 #13",
+                               "marks 1 5 0 5 0 4 1 70000",
+                               "group group 5 0 18446744073709551615",
+                               "pending 5 0 123456 3",
+                               "consumer idle 777 777",
+                               "consumer owner 778 778",
+                               "owned 5 0",
+                               "end 0",
+                               "key x21",
+                               "node 16 #13",
+                               "marks 1 5 0 5 0 4 1 70000",
+                               "group group 5 0 18446744073709551615",
+                               "pending 5 0 123456 3",
+                               "consumer idle 777 18446744073709551615",
+                               "consumer owner 778 779",
+                               "owned 5 0",
+                               "end 0",
                                "over"};
 
 TEST(Reader, TellsEveryTypeInAnyChunking) {
