@@ -26,6 +26,13 @@ std::string digest_hex(const EVP_MD* algorithm, std::string_view bytes) {
 
 }  // namespace
 
+Sha1 sha1(std::string_view bytes) {
+  Sha1 digest{};
+  const int done = EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha1(), nullptr);
+  HF_ASSERT(done == 1);
+  return digest;
+}
+
 std::string sha1_hex(std::string_view bytes) { return digest_hex(EVP_sha1(), bytes); }
 std::string sha256_hex(std::string_view bytes) { return digest_hex(EVP_sha256(), bytes); }
 

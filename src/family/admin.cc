@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "family/access.h"
 #include "family/bindings.h"
+#include "family/digest.h"
 #include "persist/dump.h"
 
 namespace holdfast::family {
@@ -96,6 +97,27 @@ void debug_object(Context& c) {
                              entry->access(), idle_seconds(c, *entry)));
 }
 
+void debug_digest_value(Context& c) {
+  c.reply.array(c.argv.size() - 2);
+  for (const std::string_view name : c.argv.subspan(2)) {
+    const store::Entry* const entry = c.db().find(c.key(name));
+    c.reply.simple(entry == nullptr ? std::string(40, '0') : value_digest(*entry));
+  }
+}
+
+/// The shape of a table that is not the original's: its sizes.
+void debug_htstats(Context& c) {
+  const auto index = parse_int64(c.argv[2]);
+  if (!index || *index < 0 || *index >= static_cast<int64_t>(c.state.data->databases())) {
+    return c.reply.error("ERR Out of range database");
+  }
+  const store::Keyspace& db = c.state.data->db(static_cast<size_t>(*index));
+  c.reply.verbatim(
+      "txt", fmt::format("[Dictionary HT]\n table size: {}\n number of elements: {}\n[Expires HT]\n "
+                         "number of elements: {}\n",
+                         db.keys().table.segment_count() * 128 * store::Bucket::kSlots, db.size(), db.expiring()));
+}
+
 void debug_command(Context& c) {
   const std::string allowed = c.state.settings.enable_debug_command;
   const bool local = is_loopback(c.session.peer);
@@ -109,6 +131,11 @@ void debug_command(Context& c) {
   if (equal_ignoring_case(what, "segfault")) return c.services.crash(11);
   if (equal_ignoring_case(what, "sleep") && c.argv.size() == 3) return debug_sleep(c);
   if (equal_ignoring_case(what, "object") && c.argv.size() >= 3) return debug_object(c);
+  if (equal_ignoring_case(what, "digest") && c.argv.size() == 2) return c.reply.simple(dataset_digest(*c.state.data));
+  if (equal_ignoring_case(what, "digest-value")) return debug_digest_value(c);
+  if (equal_ignoring_case(what, "htstats") && c.argv.size() >= 3) return debug_htstats(c);
+  // Plain nodes do not exist here: nothing to set.
+  if (equal_ignoring_case(what, "quicklist-packed-threshold") && c.argv.size() == 3) return c.reply.ok();
   if (equal_ignoring_case(what, "reload")) return debug_reload(c);
   if (equal_ignoring_case(what, "set-active-expire") && c.argv.size() == 3) {
     c.state.active_expire = c.argv[2] != "0";

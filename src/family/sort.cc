@@ -200,7 +200,8 @@ void sort_generic(Context& c, bool may_store) {
   const std::string error = read_sort_options(c, may_store, request);
   if (!error.empty()) return c.reply.error(error);
   const Entry* entry = lookup_read(c, c.key(c.argv[1]));
-  if (entry != nullptr && (entry->type() == Type::kString || entry->type() == Type::kHash)) {
+  const auto sortable = [](Type type) { return type == Type::kList || type == Type::kSet || type == Type::kSortedSet; };
+  if (entry != nullptr && !sortable(entry->type())) {
     return c.reply.error(command::kWrongType);
   }
   std::vector<SortItem> items = elements_of(entry);

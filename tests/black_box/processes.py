@@ -309,6 +309,18 @@ def dataset(server, databases=16):
     return out
 
 
+def stream_value(client, key):
+    """A stream with its groups and who of them holds what; without times."""
+    pairs = lambda flat: flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
+    groups = []
+    for group in map(pairs, client.call("XINFO", "GROUPS", key)):
+        held = client.call("XPENDING", key, group[b"name"], "-", "+", 10**6)
+        group.pop(b"consumers")  # 7.2 also has those that tried in vain to claim
+        groups.append((sorted(group.items()), [(id, owner, count) for id, owner, _, count in held]))
+    about = pairs(client.call("XINFO", "STREAM", key))
+    return client.call("XRANGE", key, "-", "+"), sorted(about.items()), groups
+
+
 def value_of(client, key):
     kind = client.call("TYPE", key)
     expires = client.call("PEXPIRETIME", key)
@@ -323,6 +335,8 @@ def value_of(client, key):
         value = sorted(zip(flat[::2], flat[1::2]))
     elif kind == "zset":
         value = client.call("ZRANGE", key, 0, -1, "WITHSCORES")
+    elif kind == "stream":
+        value = stream_value(client, key)
     else:
         value = None
     return kind, value, expires

@@ -11,21 +11,29 @@ NUMBERS = ["0", "1", "-1", "2", "5", "-3", "100", "9223372036854775807", "-92233
 LEX_KEYS = ["lex1", "lex2"]  # sorted sets with one score only: ranges by member bytes are defined there
 LEX_ENDS = ["-", "+", "[a", "(b", "[m5", "(m5", "[", "(", "[\xff", "m", ""]
 SCORE_ENDS = ["-inf", "+inf", "0", "(0", "5", "(5", "-3", "1.5", "(1.5", "inf", "abc", "", "(", "1e3", "0x10", "nan"]
-SPOILABLE = {"string", "list", "hash", "set", "zset", "lex", "bitmap", "hyperloglog", "geo", "keys"}
+STREAM_IDS = ["0", "1", "2-1", "3-3", "5", "7-1", "9-*", "99999999999999-1", "$", ">", "-", "+", "(3", "x", "0-0", "1-x",
+              "18446744073709551615-18446744073709551615"]
+SPOILABLE = {"stream", "string", "list", "hash", "set", "zset", "lex", "bitmap", "hyperloglog", "geo", "keys"}
 NEVER_SPOILED = {"SRANDMEMBER", "SPOP", "HRANDFIELD", "ZRANDMEMBER", "SCAN", "HSCAN", "SSCAN", "ZSCAN", "OBJECT", "SORT",
                  "GETEX", "EXPIRE", "PEXPIRE", "COPY", "SET", "SETEX", "PSETEX", "RESTORE"}
 FLOATS = ["0.1", "1", "-2.5", "1e3", "3.0e-5", "inf", "nan", "abc", "1e400", "0x10"]
 
 
 JUNK = ["", "0", "-1", "abc", "WITHSCORES", "LIMIT", "9223372036854775807", "-9223372036854775808", "1.5", "(", "REV", "COUNT"]
-WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "hyperloglog": 2, "geo": 3, "blocking": 1,
+WEIGHTS = {"string": 5, "keys": 4, "list": 4, "hash": 4, "set": 4, "zset": 7, "lex": 2, "generic": 3, "bitmap": 3, "hyperloglog": 2, "geo": 3, "stream": 6, "blocking": 1,
            "connection": 2}
 
 
 class Generator:
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.weights = WEIGHTS
+        self.ms = 0  # of stream ids: they ascend, mostly
         self.missing = set()  # commands a server under test does not have
+
+    def next_ms(self):
+        self.ms += self.random.choice([0, 0, 1, 1, 2])
+        return self.ms
 
     def key(self):
         return self.random.choice(KEYS)
@@ -92,6 +100,15 @@ class Generator:
         within = lambda: ["BYRADIUS", str(r.choice([0, 10, 100, 1000, 6000, 20000])), unit()] if r.random() < 0.5 else \
             ["BYBOX", str(r.choice([10, 200, 3000])), str(r.choice([10, 200, 3000, 15000])), unit()]
         geo_options = lambda: self.options(["ASC"], ["DESC"], ["COUNT", n], ["COUNT", "3", "ANY"])
+        # Ids are told, never made from the clock, which differs; one in three keys collides with other types.
+        log = lambda: k() if r.random() < 0.05 else r.choice(["log1", "log2", "log3"])
+        any_id = lambda: r.choice(STREAM_IDS) if r.random() < 0.3 else f"{r.randrange(60)}-{r.randrange(4)}"
+        new_id = lambda: f"{r.randrange(40, 90)}" if r.random() < 0.1 else r.choice(STREAM_IDS) if r.random() < 0.03 else \
+            f"{self.next_ms()}-{r.choice([0, 1, 5, '*', '*'])}"
+        group = lambda: r.choice(["g1", "g2", "g1", "nogroup"])
+        consumer = lambda: r.choice(["c1", "c2", "c3"])
+        keep = lambda: self.options(["MAXLEN", lambda: str(r.randrange(60))], ["MAXLEN", "~", lambda: str(r.randrange(60))],
+                                    ["MINID", "~", any_id], ["MINID", "=", any_id], ["LIMIT", n])[:r.choice([0, 0, 2, 3, 9])]
         hll = lambda: r.choice(["hll1", "hll2", "hll3", k()])
         table = {
             "string": [
@@ -220,6 +237,39 @@ class Generator:
                          *geo_options(), *self.options(["WITHDIST"], ["STOREDIST", k])],
                 lambda: ["ZREM", geo(), member()],
             ],
+            "stream": [
+                lambda: ["XADD", log(), *self.options(["NOMKSTREAM"]), *keep(), new_id(), *self.pairs(f, v)],
+                lambda: ["XADD", log(), new_id(), "f1", v(), "f2", v()], lambda: ["XADD", log(), new_id(), "f1", v(), "f2", n()],
+                lambda: ["XADD", log(), new_id(), "f1", v(), "f2", v()], lambda: ["XLEN", log()],
+                lambda: ["XTRIM", log(), *keep()], lambda: ["XDEL", log(), *self.some(any_id)],
+                lambda: ["XRANGE", log(), any_id(), any_id(), *self.options(["COUNT", n])],
+                lambda: ["XREVRANGE", log(), any_id(), any_id(), *self.options(["COUNT", n])],
+                lambda: ["XRANGE", log(), "-", "+"], lambda: ["XINFO", "STREAM", log(), *self.options(["FULL"], ["COUNT", n])],
+                lambda: ["XREAD", *self.options(["COUNT", n]), "STREAMS", log(), log(), any_id(), any_id()],
+                lambda: ["XREAD", *self.options(["COUNT", n], ["NOACK"]), "STREAMS", log(), any_id()],
+                lambda: ["XREADGROUP", "GROUP", group(), consumer(), *self.options(["COUNT", n], ["NOACK"]), "STREAMS", log(),
+                         r.choice([">", ">", ">", any_id()])],
+                lambda: ["XREADGROUP", "GROUP", group(), consumer(), "COUNT", "5", "STREAMS", log(), log(), ">", ">"],
+                lambda: ["XGROUP", "CREATE", log(), group(), any_id(), *self.options(["MKSTREAM"], ["ENTRIESREAD", n])],
+                lambda: ["XGROUP", "CREATE", log(), "g1", "0", "MKSTREAM"],
+                lambda: ["XGROUP", "SETID", log(), group(), any_id(), *self.options(["ENTRIESREAD", n])],
+                lambda: ["XGROUP", r.choice(["DESTROY", "CREATECONSUMER", "DELCONSUMER"]), log(), group(), *self.options([consumer])],
+                lambda: ["XGROUP", r.choice(["CREATECONSUMER", "DELCONSUMER"]), log(), group(), consumer()],
+                lambda: ["XACK", log(), group(), *self.some(any_id)],
+                lambda: ["XPENDING", log(), group()],
+                lambda: ["XPENDING", log(), group(), *self.options(["IDLE", "0"]), any_id(), any_id(), n(), *self.options([consumer])],
+                lambda: ["XPENDING", log(), group(), "-", "+", "100"],
+                lambda: ["XCLAIM", log(), group(), consumer(), "0", *self.some(any_id), *self.options(
+                    ["FORCE"], ["JUSTID"], ["RETRYCOUNT", n], ["LASTID", any_id], ["TIME", n], ["IDLE", n])],
+                lambda: ["XAUTOCLAIM", log(), group(), consumer(), r.choice(["0", "100000000"]), any_id(), *self.options(["COUNT", n], ["JUSTID"])],
+                lambda: ["XINFO", "GROUPS", log()], lambda: ["XINFO", "CONSUMERS", log(), group()],
+                lambda: ["XSETID", log(), f"{self.next_ms()}-9", *self.options(["ENTRIESADDED", n], ["MAXDELETEDID", any_id])] if r.random() < 0.2
+                else ["XLEN", log()],
+                lambda: ["DEL", log()] if r.random() < 0.1 else ["TYPE", log()], lambda: ["COPY", log(), log(), "REPLACE"]
+                if r.random() < 0.3 else ["OBJECT", "ENCODING", log()],
+                lambda: ["DEBUG", "DIGEST-VALUE", log(), log()],
+                lambda: ["XREAD", "BLOCK", "1", "STREAMS", log(), r.choice(["$", "99-9"])],
+            ],
             "hyperloglog": [
                 lambda: ["PFADD", hll(), *self.some(lambda: r.choice([v(), str(r.random())]), 0, 6)],
                 lambda: ["PFADD", "hll1", *[f"{r.randrange(10**6)}" for _ in range(r.choice([50, 300]))]],
@@ -247,7 +297,7 @@ class Generator:
                 lambda: ["DEBUG", "RELOAD"] if r.random() < 0.1 else ["PING"],
             ],
         }
-        family = r.choices(list(table), weights=[WEIGHTS[name] for name in table])[0]
+        family = r.choices(list(table), weights=[self.weights[name] for name in table])[0]
         words = r.choice(table[family])()
         while words[0] in self.missing:
             words = r.choice(table[family])()

@@ -102,11 +102,44 @@ def fill(server, rng, types, keys=400):
             client.sadd(name, *(values if rng.randrange(2) else range(count)))
         elif kind == "hash":
             client.hset(name, mapping={value: text(rng) for value in values})
+        elif kind == "stream":
+            fill_stream(client, name, rng, values)
         else:
             client.zadd(name, {value: rng.choice([rng.randrange(100), rng.random() * 1e9, float("-inf")])
                                for value in values})
         if rng.randrange(4) == 0:
             client.pexpireat(name, 4_000_000_000_000 + rng.randrange(10**6))
+
+
+def fill_stream(client, name, rng, values):
+    for ms, value in enumerate(values, 1):
+        fields = {b"field": value, b"other": b"%d" % ms} if rng.randrange(4) else {value: text(rng)}
+        client.xadd(name, fields, id=f"{ms * 1000}-{rng.randrange(9)}" if ms % 2 else f"{ms * 1000}-*")
+    ids = [id for id, _ in client.xrange(name)]
+    for number in range(rng.randrange(3)):
+        group = b"group%d" % number + text(rng)[:30]
+        client.xgroup_create(name, group, id=rng.choice(["0", "$", ids[len(ids) // 2]]))
+        for consumer in (b"first", text(rng)[:40]):
+            client.xreadgroup(group, consumer, {name: ">"}, count=rng.randrange(1, 20), noack=rng.randrange(5) == 0)
+        client.xack(name, group, *rng.choices(ids, k=3))
+    client.xdel(name, *rng.choices(ids, k=rng.randrange(1, 8)))
+    if rng.randrange(3) == 0:
+        client.xtrim(name, maxlen=rng.randrange(len(ids)), approximate=False)
+
+
+def without(reply, name):
+    """The nested reply without the pair of this name."""
+    if not isinstance(reply, list):
+        return reply
+    at = reply.index(name) if name in reply else len(reply)
+    return [without(item, name) for item in reply[:at] + reply[at + 2:]]
+
+
+def stream_content(client, name):
+    """All that both versions keep: version 7.0 has no active times."""
+    client.set_response_callback("XINFO STREAM", lambda reply, **_: reply)
+    full = client.execute_command("XINFO STREAM", name, "FULL", "COUNT", 0)
+    return without(full, b"active-time"), client.execute_command("XINFO STREAM", name)
 
 
 def content(server):
@@ -121,6 +154,7 @@ def content(server):
                 "set": lambda: client.smembers(name),
                 "hash": lambda: client.hgetall(name),
                 "zset": lambda: client.zrange(name, 0, -1, withscores=True),
+                "stream": lambda: stream_content(client, name),
             }[kind]()
             # Both clocks may differ by a moment; the expiry itself may not.
             result[db, name] = (kind, value, client.execute_command("PEXPIRETIME", name))
@@ -181,7 +215,8 @@ def main():
     options = parser.parse_args()
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as directory, Server(options.ours, directory) as server:
-        types = ["string", "list", "set", "hash"] + (["zset"] if knows(server.client(), "ZADD") else [])
+        types = ["string", "list", "set", "hash"] + [kind for kind, command in (("zset", "ZADD"), ("stream", "XADD"))
+                                                     if knows(server.client(), command)]
     good = True
     for config in WRITER_CONFIGS:
         good &= exchange_file(options.original, options.ours, config, rng, types, False)
