@@ -154,8 +154,9 @@ void Api::is_primary_down(CommandContext& context, const Args& args) {
     leader_epoch = primary->leader_epoch;
     // Even a vote given earlier is not told before it is on disk.
     if (!election_.vote_is_durable(*primary)) {
-      // If it cannot be kept it is not given.
-      context.barrier = primary->vote_generation;
+      // If it cannot be kept it is not given; if that failed before, once more.
+      const bool failed = core_.saver.done(primary->vote_generation);
+      context.barrier = failed ? core_.saver.request() : primary->vote_generation;
       context.instead = fmt::format("*3\r\n:{}\r\n$1\r\n*\r\n:0\r\n", down ? 1 : 0);
     }
   }

@@ -19,7 +19,9 @@ bool passes(const std::string& loglevel, LogLevel level) {
 
 }  // namespace
 
-Core::Core(Options from) : options(std::move(from)), prng(options.seed), runid(prng.hex(40)) {}
+Core::Core(Options from) : options(std::move(from)), prng(options.seed), runid(prng.hex(40)) {
+  if (!keeps(Rule::kPersistBeforeVote)) saver.pretend();
+}
 
 void Core::log(LogLevel level, std::string text) {
   if (passes(settings.loglevel, level)) act(action::Log{level, std::move(text)});

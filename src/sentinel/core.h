@@ -84,6 +84,8 @@ struct Core {
     actions.emplace_back(std::forward<A>(action));
   }
   JobId new_job() { return JobId{++last_job_}; }
+  /// Always, but in the simulator's proofs.
+  bool keeps(Rule rule) const { return (options.left_out >> static_cast<uint32_t>(rule) & 1) == 0; }
   void log(LogLevel level, std::string text);
 
   /// Announces `event` about an instance; the payload is its description followed by `more`.

@@ -15,6 +15,7 @@ bool replicates(const Core& core, const Instance& replica, const Primary& primar
 /// Does this replica keep us from believing in the crash, for now?
 bool contradicts(const Core& core, Instance& replica, const Primary& primary, Agenda& agenda) {
   const Mono lost = *primary.crash.lost_at;
+  if (!core.keeps(Rule::kReplicaVeto)) return false;
   if (replica.s_down || !core.topology.link_of(replica).commands.established) return false;
   if (!replica.info_at || replica.info_asked < lost) return !agenda.due(lost + kWitnessWait);
   if (!replica.primary_link_up || !replicates(core, replica, primary)) return false;
@@ -31,6 +32,7 @@ void note_lost(Core& core, Primary& primary, bool worked, CloseReason reason) {
   if (worked && (reason == CloseReason::kEof || reason == CloseReason::kReset)) {
     crash = {};
     crash.lost_at = core.now.mono;
+    crash.evident = !core.keeps(Rule::kRefusedTwice);
     if (!is_fast(core, primary)) return;
     for (const auto& [key, replica] : primary.replicas) {
       replica->info_wanted = true;

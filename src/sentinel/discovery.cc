@@ -42,7 +42,8 @@ void Discovery::hello(std::string_view text) {
   sentinel->hello_received = core_.now.mono;
   sentinel->said_config_epoch = parsed->config_epoch;
   sentinel->said_primary = core_.address_of(parsed->primary_host, parsed->primary_port);
-  if (parsed->config_epoch > primary->config_epoch) adopt_configuration(*primary, *sentinel, *parsed);
+  const bool newer = parsed->config_epoch > primary->config_epoch || !core_.keeps(Rule::kNewerConfiguration);
+  if (newer) adopt_configuration(*primary, *sentinel, *parsed);
 }
 
 Instance* Discovery::find(Primary& primary, const Hello& hello, const NodeAddress& address) {

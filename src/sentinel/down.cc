@@ -85,7 +85,7 @@ void Down::tell_ours(Primary& primary) {
 void Down::check_objective(Primary& primary) {
   int64_t others = 0;
   for (const auto& [runid, sentinel] : primary.sentinels) others += sentinel->says_primary_down ? 1 : 0;
-  const bool down = objectively_down(primary.s_down, others, primary.quorum);
+  const bool down = objectively_down(primary.s_down, others, core_.keeps(Rule::kQuorum) ? primary.quorum : 1);
   if (down == primary.o_down) return;
   if (down) {
     core_.event(Event::kOdown, primary, fmt::format(" #quorum {}/{}", others + 1, primary.quorum));

@@ -26,12 +26,14 @@ Duration Election::start_delay(const Primary& primary) {
 }
 
 void Election::request_vote(Primary& primary, uint64_t epoch, std::string_view candidate) {
-  const bool promised = primary.promised_until && core_.now.mono < *primary.promised_until;
+  const bool promised =
+      primary.promised_until && core_.now.mono < *primary.promised_until && core_.keeps(Rule::kVotePromise);
   const VoteDecision decision =
       decide_vote({core_.settings.current_epoch, primary.leader_epoch, promised && primary.leader != candidate}, epoch);
   if (decision.adopt_epoch) core_.adopt_epoch(epoch, primary);
-  if (!decision.grant) return;
-  HF_ASSERT(primary.leader_epoch < core_.settings.current_epoch);
+  const bool again = !core_.keeps(Rule::kOneVotePerEpoch) && epoch == core_.settings.current_epoch;
+  if (!decision.grant && !again) return;
+  HF_ASSERT(primary.leader_epoch < core_.settings.current_epoch || again);
   primary.leader = candidate;
   primary.leader_epoch = core_.settings.current_epoch;
   primary.vote_generation = core_.saver.request();
@@ -45,7 +47,7 @@ void Election::request_vote(Primary& primary, uint64_t epoch, std::string_view c
 }
 
 bool Election::others_answer(Primary& primary, Agenda& agenda) {
-  if (primary.sentinels.empty()) return true;
+  if (primary.sentinels.empty() || !core_.keeps(Rule::kPrevote)) return true;
   if (!primary.prevote_since) primary.prevote_since = agenda.now();
   int64_t answered = 1;
   for (const auto& [runid, sentinel] : primary.sentinels) {
@@ -75,7 +77,7 @@ std::string Election::leader_of_failover(Primary& primary) {
   if (primary.leader_epoch == primary.failover_epoch && vote_is_durable(primary) && !primary.leader.empty()) {
     votes.push_back(primary.leader);
   }
-  const auto voters = static_cast<int64_t>(primary.sentinels.size()) + 1;
+  const auto voters = core_.keeps(Rule::kMajority) ? static_cast<int64_t>(primary.sentinels.size()) + 1 : 1;
   return std::string(elected(votes, voters, primary.quorum));
 }
 

@@ -35,9 +35,11 @@ Candidate candidate_of(const Core& core, const Instance& replica) {
   out.link_down = replica.primary_link_down;
   out.offset = replica.offset;
   const Lineage& reference = primary.rebirth ? primary.rebirth->former : primary.lineage;
-  out.kinship = kinship(reference, replica.lineage, replica.offset);
-  out.never_synced = replica.never_synced && out.kinship != Kinship::kSame;
-  out.half_synced = replica.loading || replica.sync_in_progress;
+  if (core.keeps(Rule::kLineage)) out.kinship = kinship(reference, replica.lineage, replica.offset);
+  if (core.keeps(Rule::kWholeData)) {
+    out.never_synced = replica.never_synced && out.kinship != Kinship::kSame;
+    out.half_synced = replica.loading || replica.sync_in_progress;
+  }
   out.refused = primary.failover_in_progress && replica.refused_in == primary.failover_epoch;
   out.runid = replica.runid;
   return out;
@@ -121,7 +123,7 @@ bool Failover::start_if_needed(Primary& primary, Agenda& agenda) {
 
 /// Where the votes of ours are promises: nothing binds us, and the last round is over for a while.
 bool Failover::may_start(Primary& primary, Agenda& agenda) {
-  if (primary.promised_until && !agenda.due(*primary.promised_until)) return false;
+  if (primary.promised_until && core_.keeps(Rule::kVotePromise) && !agenda.due(*primary.promised_until)) return false;
   if (!primary.retry_at || agenda.due(*primary.retry_at)) return true;
   if (primary.waiting_for_replica) log_delay(primary, *primary.retry_at);
   return primary.waiting_for_replica && select_replica(primary) != nullptr;
@@ -213,7 +215,7 @@ void Failover::wait_start(Primary& primary, Agenda& agenda) {
 
 /// The votes that elected us bind no longer: somebody else may be acting.
 bool Failover::lease_is_over(const Primary& primary, Agenda& agenda) const {
-  if (primary.forced || !promises_bind(core_, primary)) return false;
+  if (primary.forced || !promises_bind(core_, primary) || !core_.keeps(Rule::kLease)) return false;
   return agenda.due(primary.failover_begun + kVoteLease - kLeaseMargin);
 }
 

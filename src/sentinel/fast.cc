@@ -39,6 +39,7 @@ Duration fast_ping_period(const Core& core, const Primary& primary) {
 }
 
 bool majority_confirms(const Core& core, const Primary& primary) {
+  if (!core.keeps(Rule::kMajorityConfirms)) return true;
   const Duration recent = core.periods.publish * 2;
   int64_t confirmed = 1;
   for (const auto& [runid, sentinel] : primary.sentinels) {

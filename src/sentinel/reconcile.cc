@@ -83,7 +83,7 @@ void Reconcile::record_replication(Instance& replica, const InfoReport& report) 
   }
   if (report.primary_link_up) replica.primary_link_up = *report.primary_link_up;
   if (report.priority) replica.priority = *report.priority;
-  const CrashEvidence& crash = replica.primary->crash;
+  const CrashEvidence& crash = primary_of(replica).crash;
   if (report.offset.value_or(0) > replica.offset && replica.primary_link_up && crash.lost_at &&
       replica.previous_info_asked >= *crash.lost_at) {
     replica.moved_at = core_.now.mono;

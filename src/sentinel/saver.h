@@ -7,6 +7,7 @@
 // and a vote that is not durable is not given.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -17,12 +18,17 @@ namespace holdfast::sentinel {
 class Saver {
  public:
   /// The state as it is now must be written.
-  uint64_t request() { return ++requested_; }
+  uint64_t request() {
+    if (pretend_) done_ = durable_ = requested_ + 1;
+    return ++requested_;
+  }
+  /// Everything counts as written when it is asked for; it is still written. For the simulator only.
+  void pretend() { pretend_ = true; }
   uint64_t requested() const { return requested_; }
   bool done(uint64_t generation) const { return generation <= done_; }
   bool durable(uint64_t generation) const { return generation <= durable_; }
   /// True: the caller should write now and call begin().
-  bool should_write() const { return !job_ && !second_job_ && requested_ > done_; }
+  bool should_write() const { return !job_ && !second_job_ && requested_ > written_; }
   void begin(JobId job) {
     job_ = job;
     writing_ = requested_;
@@ -40,17 +46,20 @@ class Saver {
     (job_ == job ? job_ : second_job_).reset();
     ok_ &= ok;
     if (job_ || second_job_) return std::nullopt;
-    done_ = writing_;
-    if (ok_) durable_ = writing_;
+    written_ = writing_;
+    done_ = std::max(done_, writing_);
+    if (ok_) durable_ = std::max(durable_, writing_);
     return Finished{done_, ok_};
   }
 
  private:
   uint64_t requested_ = 0;
   uint64_t writing_ = 0;
+  uint64_t written_ = 0;  // like done_, but never pretended
   uint64_t done_ = 0;     // written, or failed to be
   uint64_t durable_ = 0;  // written
   bool ok_ = true;
+  bool pretend_ = false;
   std::optional<JobId> job_;
   std::optional<JobId> second_job_;
 };

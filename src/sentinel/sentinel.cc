@@ -425,4 +425,19 @@ Sentinel::Vote Sentinel::vote(std::string_view name) const {
   return {primary->leader, primary->leader_epoch, parts_->election.vote_is_durable(*primary)};
 }
 
+Sentinel::Progress Sentinel::progress(std::string_view name) const {
+  const Primary* primary = parts_->core.topology.find(name);
+  if (primary == nullptr || !primary->failover_in_progress) return {};
+  Progress out;
+  out.running = true;
+  out.elected = primary->failover_state >= FailoverState::kSelectReplica;
+  out.promoting = primary->failover_state >= FailoverState::kWaitPromotion;
+  out.forced = primary->forced;
+  out.votes_bind = promises_bind(parts_->core, *primary);
+  out.epoch = primary->failover_epoch;
+  const Instance* replica = parts_->core.topology.promoted(*primary);
+  if (replica != nullptr) out.replica = {replica->address.ip, replica->address.port, {}};
+  return out;
+}
+
 }  // namespace holdfast::sentinel

@@ -26,6 +26,26 @@ struct CpuUsage {
   double system = 0, user = 0, children_system = 0, children_user = 0;
 };
 
+/// Rules without which the Sentinel would be unsafe. The simulator leaves one out at a time, to show that its checkers
+/// would notice.
+enum class Rule : uint8_t {
+  kPersistBeforeVote,
+  kOneVotePerEpoch,
+  kMajority,
+  kQuorum,
+  kPrevote,
+  kVotePromise,
+  kLease,
+  kLineage,
+  kWholeData,
+  kWipeGuard,
+  kRefusedTwice,
+  kReplicaVeto,
+  kMajorityConfirms,
+  kNewerConfiguration,
+  kCount,
+};
+
 struct Options {
   conf::ParsedConf conf;                // the file's directives, then those of the command line
   std::string config_text;              // content of the file alone; it is rewritten from here on
@@ -39,6 +59,7 @@ struct Options {
   Duration utc_offset{};                // local time, for the one log line that names a time of day
   bool (*is_executable)(const std::string& path) = nullptr;  // null: every script counts as executable
   CpuUsage (*cpu_usage)() = nullptr;                         // null: zeros
+  uint32_t left_out = 0;                                     // bits of Rule; for the simulator only
   std::string script_directory;  // what relative script paths start from; empty: the working directory
 };
 
@@ -105,6 +126,17 @@ class Sentinel final : public Machine {
   };
   /// The last vote for this primary.
   Vote vote(std::string_view name) const;
+  /// The failover of this primary that runs here.
+  struct Progress {
+    bool running = false;
+    bool elected = false;    // its leader is us
+    bool promoting = false;  // the promotion was sent
+    bool forced = false;     // nobody was asked
+    bool votes_bind = false;
+    uint64_t epoch = 0;
+    Address replica;  // chosen; empty host: none yet
+  };
+  Progress progress(std::string_view name) const;
 
  private:
   struct Parts;

@@ -26,7 +26,7 @@ void watch_history(Core& core, Primary& primary, const InfoReport& report) {
 }
 
 bool lost_history(const Core& core, const Primary& primary) {
-  if (!primary.rebirth) return false;
+  if (!primary.rebirth || !core.keeps(Rule::kWipeGuard)) return false;
   const Rebirth& rebirth = *primary.rebirth;
   const bool continues = primary.lineage.replid2 == rebirth.former.replid;
   if (!continues && primary.keys != 0) return false;

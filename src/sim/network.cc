@@ -7,14 +7,21 @@ namespace holdfast::sim {
 
 using State = World::State;
 
+namespace {
+constexpr Duration kRetransmit = 200ms;  // as long as TCP waits at first
+}
+
 Duration State::between(Duration min, Duration max) {
   const auto span = static_cast<uint64_t>((max - min).count()) + 1;
   return min + Duration(static_cast<int64_t>(prng.below(span)));
 }
 
 Duration State::delay(const std::string& from, const std::string& to) {
-  const Duration d = between(weather.delay_min, weather.delay_max);
-  return from == to ? d / 10 : d;
+  Duration d = between(weather.delay_min, weather.delay_max);
+  if (from == to) return d / 10;
+  if (weather.lost_per_thousand > 0 && prng.below(1000) < weather.lost_per_thousand) d += kRetransmit;
+  const auto slow = slowness.empty() ? slowness.end() : slowness.find({from, to});
+  return slow == slowness.end() ? d : d + slow->second;
 }
 
 std::string State::host_of(const std::string& ip, const std::string& asker) const {
@@ -95,7 +102,9 @@ void State::arrive_syn(uint64_t id) {
   }
   at_pipe->second.syn_lost = false;
   ListenerId listener{};
-  Node* target = listener_at(far.host, far.address.host, far.address.port, listener);
+  Node* target = rejects.contains({near.host, far.host})
+                     ? nullptr
+                     : listener_at(far.host, far.address.host, far.address.port, listener);
   if (target == nullptr) {
     after(delay(far.host, near.host), [this, id] { fail_connect(id, CloseReason::kRefused, ECONNREFUSED); });
     return;
@@ -260,6 +269,19 @@ void State::pause_reading(Node& node, ConnId conn, bool paused) {
   while (mine.arriving < mine.pieces.size()) {
     ++mine.arriving;
     after(1us, [this, id = id, end = end] { arrive(id, end); });
+  }
+}
+
+/// Both ends of every connection from one host to another hear a reset.
+void State::reset_between(const std::string& from, const std::string& to) {
+  std::vector<uint64_t> doomed;
+  for (const auto& [id, pipe] : pipes) {
+    if (pipe.ends[0].host == from && pipe.ends[1].host == to) doomed.push_back(id);
+  }
+  for (const uint64_t id : doomed) {
+    for (int end = 0; end < 2; ++end) {
+      if (pipes.contains(id) && pipes.at(id).ends[end].open) send(id, end, {Piece::Kind::kReset, {}});
+    }
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 class SentinelBoot final : public Boot {
  public:
-  explicit SentinelBoot(std::string config) : config_(std::move(config)) {}
+  SentinelBoot(std::string config, uint32_t left_out) : config_(std::move(config)), left_out_(left_out) {}
   std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
     const std::string& text = disk.emplace(kSentinelConf, config_).first->second;
     sentinel::Options options;
@@ -20,6 +20,7 @@ class SentinelBoot final : public Boot {
     options.config_path = kSentinelConf;
     options.conf = conf::parse_redis_conf(text, kSentinelConf);
     options.seed = seed;
+    options.left_out = left_out_;
     const std::string beside = sentinel::extension_path(kSentinelConf);
     if (const auto at = disk.find(beside); at != disk.end()) options.extension_text = at->second;
     sentinel::add_extension(options.conf, options.extension_text, beside);
@@ -32,6 +33,7 @@ class SentinelBoot final : public Boot {
 
  private:
   std::string config_;
+  uint32_t left_out_;
 };
 
 class ServerBoot final : public Boot {
@@ -71,7 +73,9 @@ class ProxyBoot final : public Boot {
 
 }  // namespace
 
-std::unique_ptr<Boot> sentinel_boot(std::string config) { return std::make_unique<SentinelBoot>(std::move(config)); }
+std::unique_ptr<Boot> sentinel_boot(std::string config, uint32_t left_out) {
+  return std::make_unique<SentinelBoot>(std::move(config), left_out);
+}
 std::unique_ptr<Boot> proxy_boot(std::string config) { return std::make_unique<ProxyBoot>(std::move(config)); }
 std::unique_ptr<Boot> server_boot(std::string config) { return std::make_unique<ServerBoot>(std::move(config)); }
 

@@ -15,7 +15,8 @@ inline constexpr const char* kServerConf = "/redis.conf";
 inline constexpr const char* kProxyConf = "/haproxy.cfg";
 
 /// `config` is written to the disk at the first start.
-std::unique_ptr<Boot> sentinel_boot(std::string config);
+/// `left_out`: bits of sentinel::Rule.
+std::unique_ptr<Boot> sentinel_boot(std::string config, uint32_t left_out = 0);
 std::unique_ptr<Boot> server_boot(std::string config);
 std::unique_ptr<Boot> proxy_boot(std::string config);
 

@@ -23,6 +23,20 @@ Node& State::node(const std::string& name) {
   return *at->second;
 }
 
+Now State::clock(const std::string& host) const {
+  Duration since = now - begin;
+  if (const auto at = drifts.find(host); at != drifts.end()) since += since * at->second / 1'000'000;
+  Duration jumped{};
+  if (const auto at = wall_jumps.find(host); at != wall_jumps.end()) jumped = at->second;
+  return {begin + since, wall_begin + since + jumped};
+}
+
+Mono State::world_time(const std::string& host, Mono mono) const {
+  const auto at = drifts.find(host);
+  if (at == drifts.end() || mono <= begin) return mono;
+  return begin + (mono - begin) * 1'000'000 / (1'000'000 + at->second) + 1us;
+}
+
 void State::input(Node& node, uint64_t incarnation, MachineTask what) {
   if (node.incarnation != incarnation || node.machine == nullptr) return;
   if (node.paused) {
@@ -30,7 +44,7 @@ void State::input(Node& node, uint64_t incarnation, MachineTask what) {
         [this, &node, incarnation, what = std::move(what)]() mutable { input(node, incarnation, std::move(what)); });
     return;
   }
-  what(*node.machine, clock());
+  what(*node.machine, clock(node.host));
   drain(node);
 }
 
@@ -49,7 +63,7 @@ void State::schedule_tick(Node& node) {
   const uint64_t version = ++node.tick_version;
   const Mono deadline = node.machine->next_deadline();
   if (deadline == kNever) return;
-  const Mono when = std::max(deadline, now) + between(1us, kTickJitter);
+  const Mono when = std::max(world_time(node.host, deadline), now) + between(1us, kTickJitter);
   at(when, [this, &node, version, incarnation = node.incarnation] {
     if (node.tick_version != version) return;
     input(node, incarnation, [](Machine& machine, Now now_) { machine.tick(now_); });
@@ -70,6 +84,10 @@ void State::write_file(Node& node, JobId job, Node::Write write) {
     if (node.incarnation != incarnation) return;
     const auto at = node.committing.find(job);
     if (at == node.committing.end()) return;
+    if (node.disk_lies && !node.believed.contains(at->second.path)) {
+      const auto before = node.disk.find(at->second.path);
+      node.believed[at->second.path] = before == node.disk.end() ? std::nullopt : std::optional(before->second);
+    }
     node.disk[at->second.path] = std::move(at->second.bytes);
     node.committing.erase(at);
     input(node, incarnation, [job](Machine& machine, Now now_) { machine.job_done(job, 0, now_); });
@@ -205,7 +223,7 @@ void World::start(const std::string& name) {
   node.powered_off = false;
   node.exit_code.reset();
   node.machine = node.boot->boot(node.disk, state_->prng.next());
-  node.machine->start(state_->clock());
+  node.machine->start(state_->clock(node.host));
   state_->drain(node);
 }
 
@@ -224,6 +242,11 @@ void World::power_off(const std::string& name) {
   state_->lose_unwritten(node);
   state_->end_process(node);
   node.powered_off = true;
+  for (auto& [path, bytes] : node.believed) {
+    if (bytes) node.disk[path] = std::move(*bytes);
+    if (!bytes) node.disk.erase(path);
+  }
+  node.believed.clear();
 }
 
 void World::signal(const std::string& name, int number) {
@@ -251,8 +274,20 @@ void World::heal(const std::string& from, const std::string& to) {
 }
 void World::heal_all() {
   state_->cuts.clear();
+  state_->rejects.clear();
+  state_->slowness.clear();
   state_->wake_stuck();
 }
+void World::slow(const std::string& from, const std::string& to, Duration extra) {
+  state_->slowness[{from, to}] = extra;
+}
+void World::reject(const std::string& from, const std::string& to) {
+  state_->rejects.insert({from, to});
+  state_->reset_between(from, to);
+}
+void World::drift(const std::string& host, int64_t ppm) { state_->drifts[host] = ppm; }
+void World::jump_wall(const std::string& host, Duration by) { state_->wall_jumps[host] += by; }
+void World::lie_disk(const std::string& name, bool lies) { state_->node(name).disk_lies = lies; }
 void World::fail_disk(const std::string& name, int error) { state_->node(name).disk_error = error; }
 
 bool World::running(const std::string& name) const { return state_->node(name).machine != nullptr; }

@@ -45,6 +45,7 @@ struct Weather {
   Duration delay_max = 300us;
   Duration disk_min = 500us;
   Duration disk_max = 5000us;
+  uint32_t lost_per_thousand = 0;  // pieces that are lost, and come kRetransmit later
   Duration connect_timeout = 20s;  // when nothing answers
 };
 
@@ -72,6 +73,16 @@ class World {
   void cut(const std::string& from_host, const std::string& to_host);
   void heal(const std::string& from_host, const std::string& to_host);
   void heal_all();
+  /// Everything from one host to another takes so much longer; 0 = as before.
+  void slow(const std::string& from_host, const std::string& to_host, Duration extra);
+  /// A firewall that answers in the other's name: connections are reset, new ones refused. Until heal_all().
+  void reject(const std::string& from_host, const std::string& to_host);
+  /// This host's monotonic clock runs faster by `ppm`, as seen by its processes. Before they start.
+  void drift(const std::string& host, int64_t ppm);
+  /// The wall clock of this host jumps.
+  void jump_wall(const std::string& host, Duration by);
+  /// What is written from now on is said to be on the disk and is gone after a power cut.
+  void lie_disk(const std::string& node, bool lies);
   /// Writes of this node's disk fail with this error number; 0 = work again.
   void fail_disk(const std::string& node, int error);
 

@@ -38,6 +38,8 @@ struct Node {
   std::map<JobId, bool> children;  // running
   std::vector<std::string> spawned;
   int disk_error = 0;
+  bool disk_lies = false;
+  std::map<std::string, std::optional<std::string>> believed;  // files as they were before the first lie
   std::optional<int> exit_code;
 };
 
@@ -82,12 +84,19 @@ struct World::State {
   std::map<std::string, std::string> hosts;  // name to ip
   std::map<std::string, std::string> names;  // to ip
   std::map<std::string, std::unique_ptr<Node>> nodes;
-  std::set<std::pair<std::string, std::string>> cuts;  // from, to
+  std::set<std::pair<std::string, std::string>> cuts;     // from, to
+  std::set<std::pair<std::string, std::string>> rejects;  // from, to
+  std::map<std::pair<std::string, std::string>, Duration> slowness;
+  std::map<std::string, int64_t> drifts;       // of hosts, parts per million
+  std::map<std::string, Duration> wall_jumps;  // of hosts
   std::map<uint64_t, Pipe> pipes;
   uint64_t last_pipe = 0;
   uint16_t last_port = 30000;
 
-  Now clock() const { return {now, wall_begin + (now - begin)}; }
+  /// Time as the processes of a host see it.
+  Now clock(const std::string& host) const;
+  /// When a host's clock will show `mono`.
+  Mono world_time(const std::string& host, Mono mono) const;
   void at(Mono when, Task what) { events.emplace(std::pair(when, ++last_event), std::move(what)); }
   void after(Duration d, Task what) { at(now + d, std::move(what)); }
   Duration between(Duration min, Duration max);
@@ -121,6 +130,7 @@ struct World::State {
   void lose_end(uint64_t pipe, int end);
   void close(Node& node, ConnId conn, action::CloseMode mode);
   void pause_reading(Node& node, ConnId conn, bool paused);
+  void reset_between(const std::string& from, const std::string& to);
   void drop_connections(Node& node, Piece::Kind how, bool silent);
   void wake_stuck();
 };
