@@ -95,9 +95,18 @@ int MachineHost::run() {
   return *exit_code_;
 }
 
+net::LogWriter& MachineHost::logs() {
+  if (!logs_) {
+    logs_ = std::make_unique<net::LogWriter>();
+    reactor_->watch(logs_->descriptor());
+  }
+  return *logs_;
+}
+
 void MachineHost::finish() {
   reactor_->write_marked_now();
   files_->finish();
+  if (logs_) logs_->finish();
 }
 
 // ---- inputs -----------------------------------------------------------------------------------------------------
@@ -189,6 +198,12 @@ void MachineHost::on_watched(int fd) {
       } else {
         machine_.file_data(result.job, result.bytes, reactor_->now());
       }
+      settle();
+    }
+  } else if (logs_ && fd == logs_->descriptor()) {
+    for (const net::LogWriter::Result& result : logs_->take()) {
+      if (exit_code_) return;
+      machine_.job_done(result.job, result.status, reactor_->now());
       settle();
     }
   } else if (fd == resolver_->descriptor()) {

@@ -19,6 +19,7 @@
 #include "base/machine.h"
 #include "net/child.h"
 #include "net/file.h"
+#include "net/log_writer.h"
 #include "net/reactor.h"
 #include "net/resolver.h"
 #include "net/signal.h"
@@ -89,6 +90,7 @@ class MachineHost final : private net::ReactorClient {
   void settle();
   void answer();
   void finish();
+  net::LogWriter& logs();
 
   void perform(const action::Flush& a) { reactor_->flush(a.conn); }
   void perform(const action::Close& a) { reactor_->close(a.conn, a.mode); }
@@ -105,6 +107,14 @@ class MachineHost final : private net::ReactorClient {
   void perform(const action::AbandonFile& a) { files_->abandon(a.job); }
   void perform(action::ReadFile& a) { files_->read(a.job, std::move(a.path)); }
   void perform(action::RemoveFile& a) { files_->remove(std::move(a.path)); }
+  void perform(action::StatFile& a) { files_->stat(a.job, std::move(a.path)); }
+  void perform(action::TruncateFile& a) { files_->truncate(a.job, std::move(a.path), a.size); }
+  void perform(action::RenameFile& a) { files_->rename(a.job, std::move(a.from), std::move(a.to)); }
+  void perform(action::MakeDirectory& a) { files_->make_directory(a.job, std::move(a.path)); }
+  void perform(action::OpenLog& a) { logs().open(a.job, std::move(a.path), a.truncate, a.mode); }
+  void perform(action::AppendLog& a) { logs().append(a.log, a.job, std::move(a.bytes), a.sync); }
+  void perform(const action::SyncLog& a) { logs().sync(a.log, a.job); }
+  void perform(const action::CloseLog& a) { logs().close(a.log, a.job); }
   void perform(const action::Spawn& a);
   void perform(const action::KillChild& a);
   void perform(action::Resolve& a) { resolver_->look_up(a.job, std::move(a.host)); }
@@ -121,6 +131,7 @@ class MachineHost final : private net::ReactorClient {
   net::SignalSource signals_;  // before any thread
   std::unique_ptr<net::Reactor> reactor_;
   std::unique_ptr<net::FileWorker> files_;
+  std::unique_ptr<net::LogWriter> logs_;  // none until the first log is opened
   std::unique_ptr<net::Resolver> resolver_;
   std::map<int, Job> children_;  // by pidfd
   std::vector<Listened> listened_;

@@ -101,6 +101,56 @@ struct ReadFile {
 struct RemoveFile {
   std::string path;
 };
+/// Asks for the size of a file: answered by file_data with the decimal digits, then job_done (ENOENT: none).
+struct StatFile {
+  JobId job{};
+  std::string path;
+};
+/// Cuts a file to `size` bytes, durably. Answered by Machine::job_done.
+struct TruncateFile {
+  JobId job{};
+  std::string path;
+  uint64_t size = 0;
+};
+/// Gives a file another name, durably. Answered by Machine::job_done.
+struct RenameFile {
+  JobId job{};
+  std::string from;
+  std::string to;
+};
+/// Creates a directory, durably; one that is there already is success. Answered by Machine::job_done.
+struct MakeDirectory {
+  JobId job{};
+  std::string path;
+};
+
+/// Opens a file for appending, creating it (its name is durable then). `job` names the log from now on.
+/// Answered by Machine::job_done.
+struct OpenLog {
+  JobId job{};
+  std::string path;
+  bool truncate = false;  // what an earlier run left there is of no use
+  uint32_t mode = 0644;
+};
+/// Appends at the end; `sync`: and makes it durable before the answer (job_done of `job`). A failed append leaves the
+/// file as it was where it can; its bytes are kept and go before those of the next append.
+struct AppendLog {
+  JobId log{};
+  JobId job{};
+  std::string bytes;
+  bool sync = false;  // a failed one answers with the negative errno: the bytes are there, but not durable
+};
+/// Makes durable what was appended before, beside later appends. Answered by job_done of `job`.
+struct SyncLog {
+  JobId log{};
+  JobId job{};
+};
+/// Makes durable and closes, after the appends before it and before the appends of any log after it. Answered by
+/// job_done of `job`.
+struct CloseLog {
+  JobId log{};
+  JobId job{};
+};
 
 /// Starts a child process, its output discarded. Answered by Machine::job_done with the raw wait status.
 struct Spawn {
@@ -139,6 +189,8 @@ using Action =
     std::variant<action::Flush, action::Close, action::Connect, action::PauseReading, action::ShutdownWrite,
                  action::Log, action::Listen, action::CloseListener, action::WriteFile, action::BeginFile,
                  action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile, action::RemoveFile,
-                 action::Spawn, action::KillChild, action::Resolve, action::Stall, action::Crash, action::Exit>;
+                 action::StatFile, action::TruncateFile, action::RenameFile, action::MakeDirectory, action::OpenLog,
+                 action::AppendLog, action::SyncLog, action::CloseLog, action::Spawn, action::KillChild,
+                 action::Resolve, action::Stall, action::Crash, action::Exit>;
 
 }  // namespace holdfast

@@ -38,12 +38,11 @@ int write_all(int fd, std::string_view bytes) {
   return 0;
 }
 
-int sync_directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+int truncate_file(const std::string& path, uint64_t size) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
-  const int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;  // EINVAL: a file system without it
+  int error = ::ftruncate(fd, static_cast<off_t>(size)) == 0 ? 0 : errno;
+  if (error == 0 && fsync(fd) != 0) error = errno;
   ::close(fd);
   return error;
 }
@@ -82,6 +81,16 @@ struct Stream {
 
 }  // namespace
 
+int sync_directory_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;  // EINVAL: a file system without it
+  ::close(fd);
+  return error;
+}
+
 int replace_file(const std::string& path, std::string_view bytes, uint32_t mode) {
   Stream stream;
   stream.open(path, mode);
@@ -110,13 +119,27 @@ std::expected<std::string, int> read_whole_file(const std::string& path) {
 }
 
 struct FileWorker::State {
-  enum class Kind : uint8_t { kWrite, kBegin, kAppend, kCommit, kAbandon, kRead, kRemove };
+  enum class Kind : uint8_t {
+    kWrite,
+    kBegin,
+    kAppend,
+    kCommit,
+    kAbandon,
+    kRead,
+    kRemove,
+    kStat,
+    kTruncate,
+    kRename,
+    kDirectory,
+  };
   struct Task {
     Kind kind{};
     JobId job{};
     std::string path;
     std::string bytes;
     uint32_t mode = 0;
+    uint64_t size = 0;
+    std::string to;
   };
 
   void give(Task task) {
@@ -193,6 +216,33 @@ void FileWorker::State::perform(Task& task) {
     case Kind::kRemove:
       ::unlink(task.path.c_str());
       return;
+    case Kind::kStat: {
+      struct stat facts{};
+      const int status = ::stat(task.path.c_str(), &facts) == 0 ? 0 : errno;
+      if (status == 0) {
+        std::string size = std::to_string(facts.st_size);
+        if (!may_read_on(size.size())) return results.put({task.job, true, ECANCELED, {}});
+        results.put({task.job, false, 0, std::move(size)});
+      }
+      return results.put({task.job, true, status, {}});
+    }
+    case Kind::kTruncate:
+      return results.put({task.job, true, truncate_file(task.path, task.size), {}});
+    case Kind::kRename: {
+      int status = std::rename(task.path.c_str(), task.to.c_str()) == 0 ? 0 : errno;
+      if (status == 0) status = sync_directory_of(task.to);
+      return results.put({task.job, true, status, {}});
+    }
+    case Kind::kDirectory: {
+      int status = ::mkdir(task.path.c_str(), 0755) == 0 ? 0 : errno;
+      if (status == EEXIST) {
+        struct stat facts{};
+        if (::stat(task.path.c_str(), &facts) == 0) status = S_ISDIR(facts.st_mode) ? 0 : ENOTDIR;
+      } else if (status == 0) {
+        status = sync_directory_of(task.path);
+      }
+      return results.put({task.job, true, status, {}});
+    }
   }
 }
 
@@ -245,18 +295,32 @@ std::vector<FileWorker::Result> FileWorker::take() {
 }
 
 void FileWorker::write(JobId job, std::string path, std::string bytes, uint32_t mode) {
-  state_->give({State::Kind::kWrite, job, std::move(path), std::move(bytes), mode});
+  state_->give({State::Kind::kWrite, job, std::move(path), std::move(bytes), mode, 0, {}});
 }
 void FileWorker::begin(JobId job, std::string path, uint32_t mode) {
-  state_->give({State::Kind::kBegin, job, std::move(path), {}, mode});
+  state_->give({State::Kind::kBegin, job, std::move(path), {}, mode, 0, {}});
 }
 void FileWorker::append(JobId job, std::string bytes) {
-  state_->give({State::Kind::kAppend, job, {}, std::move(bytes), 0});
+  state_->give({State::Kind::kAppend, job, {}, std::move(bytes), 0, 0, {}});
 }
-void FileWorker::commit(JobId job) { state_->give({State::Kind::kCommit, job, {}, {}, 0}); }
-void FileWorker::abandon(JobId job) { state_->give({State::Kind::kAbandon, job, {}, {}, 0}); }
-void FileWorker::read(JobId job, std::string path) { state_->give({State::Kind::kRead, job, std::move(path), {}, 0}); }
-void FileWorker::remove(std::string path) { state_->give({State::Kind::kRemove, {}, std::move(path), {}, 0}); }
+void FileWorker::commit(JobId job) { state_->give({State::Kind::kCommit, job, {}, {}, 0, 0, {}}); }
+void FileWorker::abandon(JobId job) { state_->give({State::Kind::kAbandon, job, {}, {}, 0, 0, {}}); }
+void FileWorker::read(JobId job, std::string path) {
+  state_->give({State::Kind::kRead, job, std::move(path), {}, 0, 0, {}});
+}
+void FileWorker::remove(std::string path) { state_->give({State::Kind::kRemove, {}, std::move(path), {}, 0, 0, {}}); }
+void FileWorker::stat(JobId job, std::string path) {
+  state_->give({State::Kind::kStat, job, std::move(path), {}, 0, 0, {}});
+}
+void FileWorker::truncate(JobId job, std::string path, uint64_t size) {
+  state_->give({State::Kind::kTruncate, job, std::move(path), {}, 0, size, {}});
+}
+void FileWorker::rename(JobId job, std::string from, std::string to) {
+  state_->give({State::Kind::kRename, job, std::move(from), {}, 0, 0, std::move(to)});
+}
+void FileWorker::make_directory(JobId job, std::string path) {
+  state_->give({State::Kind::kDirectory, job, std::move(path), {}, 0, 0, {}});
+}
 
 void FileWorker::finish() {
   std::unique_lock lock(state_->mutex);

@@ -18,6 +18,8 @@ namespace holdfast::net {
 
 /// Replaces `path` durably with `bytes`. 0 or errno.
 int replace_file(const std::string& path, std::string_view bytes, uint32_t mode);
+/// Makes the names in the directory of `path` durable. 0 or errno.
+int sync_directory_of(const std::string& path);
 /// The whole file, or errno. For start-up only; blocks.
 std::expected<std::string, int> read_whole_file(const std::string& path);
 
@@ -46,6 +48,10 @@ class FileWorker {
   void abandon(JobId job);
   void read(JobId job, std::string path);
   void remove(std::string path);
+  void stat(JobId job, std::string path);
+  void truncate(JobId job, std::string path, uint64_t size);
+  void rename(JobId job, std::string from, std::string to);
+  void make_directory(JobId job, std::string path);
   /// Returns when every job given so far is finished; reads under way are cut short (ECANCELED).
   void finish();
 

@@ -107,6 +107,73 @@ void State::read_file(Node& node, JobId job, const std::string& path) {
   });
 }
 
+/// The answer comes when what was in the file at the asking is durable.
+void State::sync_log(Node& node, JobId log_job, JobId job, bool shut) {
+  const auto at = node.logs.find(log_job);
+  if (at == node.logs.end()) return job_done_later(node, job, EBADF, 1us);
+  const Duration d = between(weather.disk_min, weather.disk_max);
+  if (node.disk_error != 0) return job_done_later(node, job, node.disk_error, d);
+  after(d, [this, &node, log_job, job, shut, size = node.disk[at->second.path].size(), incarnation = node.incarnation] {
+    if (node.incarnation != incarnation) return;
+    const auto open = node.logs.find(log_job);
+    if (open != node.logs.end()) open->second.durable = std::max(open->second.durable, size);
+    if (shut) node.logs.erase(log_job);
+    input(node, incarnation, [job](Machine& machine, Now now_) { machine.job_done(job, 0, now_); });
+  });
+}
+
+bool State::carry_out_file(Node& node, Action& action) {
+  const Duration d = between(weather.disk_min, weather.disk_max);
+  if (auto* open = std::get_if<action::OpenLog>(&action)) {
+    if (node.disk_error == 0) {
+      std::string& bytes = node.disk[open->path];
+      if (open->truncate) bytes.clear();
+      node.logs[open->job] = {open->path, bytes.size()};
+    }
+    job_done_later(node, open->job, node.disk_error, d);
+  } else if (auto* append = std::get_if<action::AppendLog>(&action)) {
+    const auto at = node.logs.find(append->log);
+    const int error = at == node.logs.end() ? EBADF : node.disk_error;
+    if (error == 0) node.disk[at->second.path] += append->bytes;
+    if (error != 0 || !append->sync) {
+      job_done_later(node, append->job, error, d);
+    } else {
+      sync_log(node, append->log, append->job, false);
+    }
+  } else if (auto* sync = std::get_if<action::SyncLog>(&action)) {
+    sync_log(node, sync->log, sync->job, false);
+  } else if (auto* shut = std::get_if<action::CloseLog>(&action)) {
+    sync_log(node, shut->log, shut->job, true);
+  } else if (auto* directory = std::get_if<action::MakeDirectory>(&action)) {
+    job_done_later(node, directory->job, node.disk_error, d);
+  } else if (auto* rename = std::get_if<action::RenameFile>(&action)) {
+    auto moved = node.disk.extract(rename->from);
+    const int error = moved.empty() ? ENOENT : 0;
+    for (auto& [job, one] : node.logs) {
+      if (one.path == rename->from) one.path = rename->to;
+    }
+    if (error == 0) node.disk[rename->to] = std::move(moved.mapped());
+    job_done_later(node, rename->job, error, d);
+  } else if (auto* cut = std::get_if<action::TruncateFile>(&action)) {
+    const auto at = node.disk.find(cut->path);
+    if (at != node.disk.end()) at->second.resize(std::min<size_t>(at->second.size(), cut->size));
+    job_done_later(node, cut->job, at == node.disk.end() ? ENOENT : 0, d);
+  } else if (auto* stat = std::get_if<action::StatFile>(&action)) {
+    const auto at = node.disk.find(stat->path);
+    if (at == node.disk.end()) {
+      job_done_later(node, stat->job, ENOENT, d);
+    } else {
+      after(d, [this, &node, job = stat->job, size = std::to_string(at->second.size()), inc = node.incarnation] {
+        input(node, inc, [job, size](Machine& machine, Now now_) { machine.file_data(job, size, now_); });
+        input(node, inc, [job](Machine& machine, Now now_) { machine.job_done(job, 0, now_); });
+      });
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void State::spawn(Node& node, const action::Spawn& spawn) {
   std::string line;
   for (const std::string& word : spawn.argv) line += (line.empty() ? "" : " ") + word;
@@ -125,6 +192,7 @@ void State::lose_unwritten(Node& node) {
   }
   node.committing.clear();
   node.open_files.clear();
+  node.logs.clear();
   node.children.clear();
 }
 
@@ -141,6 +209,7 @@ void State::carry_out(Node& node, Action& action) {
   if (auto* close_ = std::get_if<action::Close>(&action)) return close(node, close_->conn, close_->mode);
   if (auto* connect_ = std::get_if<action::Connect>(&action)) return connect(node, *connect_);
   if (auto* listen_ = std::get_if<action::Listen>(&action)) return listen(node, *listen_);
+  if (carry_out_file(node, action)) return;
   if (auto* stop = std::get_if<action::CloseListener>(&action)) {
     node.listeners.erase(stop->listener);
   } else if (auto* pause = std::get_if<action::PauseReading>(&action)) {
@@ -239,6 +308,10 @@ void World::power_off(const std::string& name) {
   Node& node = state_->node(name);
   if (node.machine == nullptr) return;
   state_->drop_connections(node, Piece::Kind::kReset, true);
+  for (const auto& [job, log] : node.logs) {  // what was appended after the last sync: all, some or nothing of it
+    std::string& bytes = node.disk[log.path];
+    bytes.resize(log.durable + state_->prng.below(bytes.size() - log.durable + 1));
+  }
   state_->lose_unwritten(node);
   state_->end_process(node);
   node.powered_off = true;

@@ -35,6 +35,11 @@ struct Node {
   };
   std::map<JobId, Write> open_files;  // begun, not committed
   std::map<JobId, Write> committing;
+  struct Log {
+    std::string path;
+    size_t durable = 0;  // bytes that survive a loss of power
+  };
+  std::map<JobId, Log> logs;       // open for appending
   std::map<JobId, bool> children;  // running
   std::vector<std::string> spawned;
   int disk_error = 0;
@@ -111,6 +116,9 @@ struct World::State {
   void end_process(Node& node);
   void carry_out(Node& node, Action& action);
   void write_file(Node& node, JobId job, Node::Write write);
+  /// True if it was one of the actions on logs and single files.
+  bool carry_out_file(Node& node, Action& action);
+  void sync_log(Node& node, JobId log, JobId job, bool close);
   void read_file(Node& node, JobId job, const std::string& path);
   void spawn(Node& node, const action::Spawn& spawn);
   void job_done_later(Node& node, JobId job, int status, Duration d);

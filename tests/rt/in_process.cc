@@ -72,6 +72,12 @@ void InProcess::settle() {
       if (file != files_.end()) engine_->file_data(job, file->second, now_);
       drain();
       engine_->job_done(job, file == files_.end() ? ENOENT : 0, now_);
+    } else if (!stats_.empty()) {
+      const auto [job, size] = stats_.back();
+      stats_.pop_back();
+      engine_->file_data(job, size, now_);
+      drain();
+      engine_->job_done(job, 0, now_);
     } else if (!finished_jobs_.empty()) {
       const auto [job, status] = finished_jobs_.front();
       finished_jobs_.erase(finished_jobs_.begin());
@@ -90,7 +96,45 @@ void InProcess::drain() {
   while (engine_->poll_action(action)) carry_out(action);
 }
 
+bool InProcess::carry_out_file(const Action& any) {
+  const auto done = [&](JobId job, int status) { finished_jobs_.emplace_back(job, status); };
+  if (const auto* open = std::get_if<action::OpenLog>(&any)) {
+    logs_[open->job] = open->path;
+    if (open->truncate) files_[open->path].clear();
+    files_[open->path];
+    done(open->job, 0);
+  } else if (const auto* append = std::get_if<action::AppendLog>(&any)) {
+    files_[logs_.at(append->log)] += append->bytes;
+    done(append->job, 0);
+  } else if (const auto* sync = std::get_if<action::SyncLog>(&any)) {
+    done(sync->job, 0);
+  } else if (const auto* shut = std::get_if<action::CloseLog>(&any)) {
+    logs_.erase(shut->log);
+    done(shut->job, 0);
+  } else if (const auto* directory = std::get_if<action::MakeDirectory>(&any)) {
+    done(directory->job, 0);
+  } else if (const auto* rename = std::get_if<action::RenameFile>(&any)) {
+    auto moved = files_.extract(rename->from);
+    done(rename->job, moved.empty() ? ENOENT : 0);
+    if (!moved.empty()) files_[rename->to] = std::move(moved.mapped());
+    for (auto& [log, path] : logs_) path = path == rename->from ? rename->to : path;
+  } else if (const auto* cut = std::get_if<action::TruncateFile>(&any)) {
+    if (files_.contains(cut->path)) files_[cut->path].resize(cut->size);
+    done(cut->job, files_.contains(cut->path) ? 0 : ENOENT);
+  } else if (const auto* stat = std::get_if<action::StatFile>(&any)) {
+    if (!files_.contains(stat->path)) {
+      done(stat->job, ENOENT);
+    } else {
+      stats_.emplace_back(stat->job, std::to_string(files_[stat->path].size()));
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void InProcess::carry_out(Action& any) {
+  if (carry_out_file(any)) return;
   if (const auto* flush = std::get_if<action::Flush>(&any)) {
     OutQueue& out = engine_->output(flush->conn);
     connections_[flush->conn].received += out.to_string();

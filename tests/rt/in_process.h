@@ -33,14 +33,17 @@ class InProcess final : public Server {
   };
   void drain();
   void carry_out(Action& action);
+  bool carry_out_file(const Action& action);
 
   Now now_;
   std::unique_ptr<server::Engine> engine_;
   std::map<ConnId, Connection> connections_;
   std::map<std::string, std::string> files_;
   std::map<JobId, std::pair<std::string, std::string>> open_files_;
+  std::map<JobId, std::string> logs_;  // paths
   std::vector<std::pair<JobId, int>> finished_jobs_;
   std::vector<std::pair<JobId, std::string>> reads_;
+  std::vector<std::pair<JobId, std::string>> stats_;  // sizes to tell
   std::vector<std::pair<ListenerId, Address>> listens_;
   std::string log_;
   bool exited_ = false;
