@@ -41,6 +41,8 @@ struct SaveOptions {
   uint32_t access_now = 0;
   /// The newest version with all it can hold (active times of stream consumers), not the one that most servers read.
   bool newest = false;
+  /// Commands instead of RDB records: the base of an append-only file without `aof-use-rdb-preamble`.
+  bool as_commands = false;
 };
 
 /// Magic, aux fields, function libraries.

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "codec/crc64.h"
 #include "codec/rdb/write.h"
+#include "persist/aof_save.h"
 #include "store/dataset.h"
 #include "store/entry.h"
 
@@ -14,7 +15,7 @@ namespace rdb = codec::rdb;
 
 Snapshot::Snapshot(store::Dataset& data, const SaveInfo& info, const SaveOptions& options)
     : options_(options), epoch_(++data.context().snapshot_epoch) {
-  put_header(out_, info, options);
+  begin(info);
   for (size_t i = 0; i < data.databases(); ++i) {
     store::KeyTable& keys = data.db(i).keys();
     if (keys.table.size() == 0) continue;  // whatever comes into it comes after the cut
@@ -23,13 +24,24 @@ Snapshot::Snapshot(store::Dataset& data, const SaveInfo& info, const SaveOptions
     ++keys.pins;
     sources_.push_back({&keys, i});
     keys_total_ += keys.table.size();
-    put_database(out_, i);
+    if (options_.as_commands) continue;
+    select(i);
     rdb::put_opcode(out_, rdb::Opcode::kResizeDb);
     rdb::put_length(out_, keys.table.size());
     rdb::put_length(out_, keys.expiring);
-    selected_db_ = i;
   }
   seal();
+}
+
+void Snapshot::begin(const SaveInfo& info) {
+  if (!options_.as_commands) return put_header(out_, info, options_);
+  for (const std::string& library : info.functions) put_function_command(out_, library);
+}
+
+void Snapshot::select(size_t db) {
+  if (selected_db_ == db) return;
+  options_.as_commands ? put_select_command(out_, db) : put_database(out_, db);
+  selected_db_ = db;
 }
 
 Snapshot::~Snapshot() {
@@ -59,11 +71,9 @@ void Snapshot::before_write(store::Table& table, store::Segment& segment, uint32
 void Snapshot::emit(const Source& source, store::Segment& segment, uint32_t bucket) {
   segment.mark_visited(bucket);
   source.keys->table.for_each_in_bucket(segment, bucket, [&](void* item) {
-    if (selected_db_ != source.db) {
-      put_database(out_, source.db);
-      selected_db_ = source.db;
-    }
-    put_entry(out_, *static_cast<const store::Entry*>(item), options_);
+    select(source.db);
+    const auto& entry = *static_cast<const store::Entry*>(item);
+    options_.as_commands ? put_entry_commands(out_, entry) : put_entry(out_, entry, options_);
     ++keys_;
   });
   seal();
@@ -71,7 +81,7 @@ void Snapshot::emit(const Source& source, store::Segment& segment, uint32_t buck
 
 void Snapshot::seal() {
   const std::string_view fresh = std::string_view(out_).substr(sealed_);
-  crc_ = codec::crc64(crc_, fresh);
+  if (!options_.as_commands) crc_ = codec::crc64(crc_, fresh);
   bytes_ += fresh.size();
   sealed_ = out_.size();
 }
@@ -106,7 +116,7 @@ bool Snapshot::step(size_t bytes) {
 
 void Snapshot::finish() {
   HF_ASSERT(keys_ == keys_total_);
-  put_trailer(out_, crc_, options_.checksum);
+  if (!options_.as_commands) put_trailer(out_, crc_, options_.checksum);
   bytes_ += out_.size() - sealed_;
   sealed_ = out_.size();
   complete_ = true;

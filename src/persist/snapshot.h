@@ -1,4 +1,4 @@
-// Snapshot: a point-in-time RDB image of a dataset that goes on changing, without fork.
+// Snapshot: a point-in-time image of a dataset that goes on changing, without fork: an RDB file, or commands.
 //
 // Source: reference/server.md 3.4. The cut is the constructor. From then on the host calls step() between commands; a
 // write to a home bucket that was not visited yet first has that bucket written out (WriteHook), so the image is the
@@ -47,6 +47,8 @@ class Snapshot final : public store::WriteHook {
     store::KeyTable* keys;
     size_t db;
   };
+  void begin(const SaveInfo& info);
+  void select(size_t db);
   void emit(const Source& source, store::Segment& segment, uint32_t bucket);
   void join(store::Segment& segment) const;
   void leave(const Source& source);
