@@ -42,34 +42,33 @@ void bgsave_command(Context& c) {
   c.services.background_save(c, schedule);
 }
 
+void bgrewriteaof_command(Context& c) { c.services.background_rewrite(c); }
 void lastsave_command(Context& c) { c.reply.integer(c.state.saving.last_save_unix_s); }
 
 void shutdown_command(Context& c) {
-  auto choice = Services::SaveChoice::kDefault;
-  bool now = false;
-  bool force = false;
+  Services::ShutdownOptions options;
   bool abort = false;
   for (const std::string_view word : c.argv.subspan(1)) {
-    if (equal_ignoring_case(word, "nosave") && choice != Services::SaveChoice::kSave) {
-      choice = Services::SaveChoice::kNoSave;
-    } else if (equal_ignoring_case(word, "save") && choice != Services::SaveChoice::kNoSave) {
-      choice = Services::SaveChoice::kSave;
+    if (equal_ignoring_case(word, "nosave") && options.save != Services::SaveChoice::kSave) {
+      options.save = Services::SaveChoice::kNoSave;
+    } else if (equal_ignoring_case(word, "save") && options.save != Services::SaveChoice::kNoSave) {
+      options.save = Services::SaveChoice::kSave;
     } else if (equal_ignoring_case(word, "now")) {
-      now = true;
+      options.now = true;
     } else if (equal_ignoring_case(word, "force")) {
-      force = true;
+      options.force = true;
     } else if (equal_ignoring_case(word, "abort")) {
       abort = true;
     } else {
       return c.reply.error(command::kSyntaxError);
     }
   }
-  if (abort && c.argv.size() != 2) return c.reply.error(command::kSyntaxError);
+  if (abort && options != Services::ShutdownOptions()) return c.reply.error(command::kSyntaxError);
   if (abort) {
     const std::string error = c.services.abort_shutdown();
     return error.empty() ? c.reply.ok() : c.reply.error(error);
   }
-  c.services.shutdown(&c.session, choice, now, force, c.now);
+  c.services.shutdown(&c.session, options, c.now);
 }
 
 // DEBUG.
@@ -136,6 +135,7 @@ void debug_command(Context& c) {
   if (equal_ignoring_case(what, "htstats") && c.argv.size() >= 3) return debug_htstats(c);
   // Plain nodes do not exist here: nothing to set.
   if (equal_ignoring_case(what, "quicklist-packed-threshold") && c.argv.size() == 3) return c.reply.ok();
+  if (equal_ignoring_case(what, "loadaof") && c.argv.size() == 2) return c.services.reload_append_only(c);
   if (equal_ignoring_case(what, "reload")) return debug_reload(c);
   if (equal_ignoring_case(what, "set-active-expire") && c.argv.size() == 3) {
     c.state.active_expire = c.argv[2] != "0";
@@ -145,10 +145,15 @@ void debug_command(Context& c) {
     c.services.log(LogLevel::kWarning, fmt::format("DEBUG LOG: {}", c.argv[2]));
     return c.reply.ok();
   }
+  if (c.argv.size() == 3) {
+    const auto value = parse_int64(c.argv[2]);
+    if (value && c.services.debug_switch(what, *value)) return c.reply.ok();
+  }
   c.reply.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.", what));
 }
 
 constexpr Binding kBindings[] = {
+    {"bgrewriteaof", bgrewriteaof_command},
     {"bgsave", bgsave_command},
     {"config|get", config_get_command},
     {"config|resetstat", config_resetstat_command},

@@ -38,11 +38,12 @@ void role_command(Context& c) { c.services.role(c); }
 void psync_command(Context& c) { c.services.psync(c); }
 void replconf_command(Context& c) { c.services.replconf(c); }
 void wait_command(Context& c) { c.services.wait(c); }
+void waitaof_command(Context& c) { c.services.wait_durable(c); }
 
 constexpr Binding kBindings[] = {
     {"psync", psync_command}, {"replconf", replconf_command}, {"replicaof", replicaof_command},
     {"role", role_command},   {"slaveof", replicaof_command}, {"sync", psync_command},
-    {"wait", wait_command},
+    {"wait", wait_command},   {"waitaof", waitaof_command},
 };
 
 }  // namespace

@@ -75,9 +75,17 @@ class Services {
   virtual void log(LogLevel level, std::string text) = 0;
   virtual void stall(Duration duration) = 0;
   virtual void crash(int signal) = 0;
+  /// DEBUG switches of the server (`aof-flush-sleep`, ...). False: there is no such one.
+  virtual bool debug_switch(std::string_view name, int64_t value) = 0;
   enum class SaveChoice : uint8_t { kDefault, kSave, kNoSave };
   /// Answers the session only if the shutdown fails.
-  virtual void shutdown(Session* session, SaveChoice choice, bool now, bool force, Now at) = 0;
+  struct ShutdownOptions {
+    SaveChoice save = SaveChoice::kDefault;
+    bool now = false;    // replicas are not waited for
+    bool force = false;  // the end comes even if the data cannot be written
+    bool operator==(const ShutdownOptions&) const = default;
+  };
+  virtual void shutdown(Session* session, const ShutdownOptions& options, Now now) = 0;
   virtual std::string abort_shutdown() = 0;
 
   // Saving
@@ -86,6 +94,10 @@ class Services {
   virtual void background_save(Context& context, bool schedule) = 0;
   /// DEBUG RELOAD: through the RDB format and back, in memory. Empty = done, else the error's text.
   virtual std::string reload(Now now) = 0;
+  /// BGREWRITEAOF.
+  virtual void background_rewrite(Context& context) = 0;
+  /// DEBUG LOADAOF: answers the session when the file is read.
+  virtual void reload_append_only(Context& context) = 0;
 
   // Replication
   /// Empty host: become a primary.
@@ -94,6 +106,7 @@ class Services {
   virtual void replconf(Context& context) = 0;
   virtual void role(Context& context) = 0;
   virtual void wait(Context& context) = 0;
+  virtual void wait_durable(Context& context) = 0;
 };
 
 }  // namespace holdfast::family

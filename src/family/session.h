@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "base/time.h"
 #include "codec/resp/request.h"
 #include "command/catalogue.h"
+#include "family/held_output.h"
 
 namespace holdfast::family {
 
@@ -69,14 +71,16 @@ struct Session {
   command::SpecIndex last_command = command::kNoSpec;
   uint64_t commands = 0;
   uint64_t bytes_in = 0;
+  int64_t write_offset = 0;  // of the replication stream behind its last write: what WAIT waits for
 
   codec::RequestStream input;
   OutQueue output;
-  bool flush_pending = false;      // a Flush action is queued
-  bool close_after_reply = false;  // no further request is read
-  bool closing = false;            // Close is queued; forget at the end of the turn
-  bool blocked = false;            // waits for an event (WAIT, SAVE...); its input is not worked off
-  bool output_held = false;        // what is queued waits for an event before it is sent
+  std::unique_ptr<HeldOutput> held;  // in use with an append-only file
+  bool flush_pending = false;        // a Flush action is queued
+  bool close_after_reply = false;    // no further request is read
+  bool closing = false;              // Close is queued; forget at the end of the turn
+  bool blocked = false;              // waits for an event (WAIT, SAVE...); its input is not worked off
+  bool output_held = false;          // what is queued waits for an event before it is sent
   bool reading_paused = false;
 };
 

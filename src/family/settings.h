@@ -23,6 +23,14 @@ struct SavePoint {
   bool operator==(const SavePoint&) const = default;
 };
 
+/// Words of shutdown-on-sigint and shutdown-on-sigterm.
+enum ShutdownFlag : uint32_t {
+  kShutdownSave = 1u << 0,
+  kShutdownNoSave = 1u << 1,
+  kShutdownNow = 1u << 2,
+  kShutdownForce = 1u << 3,
+};
+
 struct OutputLimit {
   uint64_t hard_bytes = 0;
   uint64_t soft_bytes = 0;
@@ -76,7 +84,18 @@ struct Settings {
   bool rdbcompression = true;
   bool rdbchecksum = true;
   bool stop_writes_on_bgsave_error = true;
+
+  // Append-only file
   bool appendonly = false;
+  std::string appendfilename = "appendonly.aof";
+  std::string appenddirname = "appendonlydir";
+  AppendFsync appendfsync = AppendFsync::kEverySec;
+  bool aof_load_truncated = true;
+  bool aof_use_rdb_preamble = true;
+  bool aof_timestamp_enabled = false;
+  bool aof_disable_auto_gc = false;
+  int64_t auto_aof_rewrite_percentage = 100;
+  int64_t auto_aof_rewrite_min_size = 64 * 1024 * 1024;
 
   // Replication
   std::string replicaof_host;  // empty: a primary
@@ -100,6 +119,8 @@ struct Settings {
   int64_t slowlog_log_slower_than_us = 10000;
   int64_t slowlog_max_len = 128;
   int64_t shutdown_timeout_s = 10;
+  uint32_t shutdown_on_sigint = 0;  // ShutdownFlag
+  uint32_t shutdown_on_sigterm = 0;
 
   /// Directives that are accepted and shown but have no effect (yet), where they differ from their initial value.
   std::map<std::string, std::string, std::less<>> accepted;

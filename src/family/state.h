@@ -55,6 +55,7 @@ struct SaveState {
   Mono started{};
   int64_t last_duration_s = -1;
   uint64_t saves = 0;
+  int aof_error = 0;  // errno: the append-only file cannot be written, writes are refused
 };
 
 /// What a handler may see of replication; the links themselves are the engine's.

@@ -76,7 +76,6 @@ void put_stream_commands(std::string& out, std::string_view key, const store::St
     entry.for_each([&](std::string_view field, std::string_view value) {
       append_bulk(out, field);
       append_bulk(out, value);
-      return true;
     });
     return true;
   });

@@ -44,6 +44,7 @@ struct ConfigRow {
 std::span<const ConfigRow* const> config_rows();
 // Its parts.
 std::span<const ConfigRow> acted_rows();
+std::span<const ConfigRow> persistence_rows();
 std::span<const ConfigRow> accepted_rows();
 /// `1k` = 1000, `1kb` = 1024 and so on, in any case.
 std::optional<int64_t> parse_memory(std::string_view text);

@@ -300,15 +300,6 @@ std::string parse_dbfilename(const ConfigRow&, Settings& settings, Values values
   settings.dbfilename = values[0];
   return {};
 }
-/// An append-only file is not written yet; switching it on must not pretend that writes are on disk.
-std::string parse_appendonly(const ConfigRow& row, Settings& settings, Values values) {
-  const std::string error = parse_bool<&Settings::appendonly>(row, settings, values);
-  if (error.empty() && settings.appendonly) {
-    settings.appendonly = false;
-    return "appendonly is not supported by this version";
-  }
-  return error;
-}
 /// CONFIG SET of `dir` would change where running saves go; the process changes its directory at start only.
 std::string parse_dir(const ConfigRow& row, Settings& settings, Values values) {
   return parse_text<&Settings::dir>(row, settings, values);
@@ -345,7 +336,15 @@ constexpr ConfigRow kRows[] = {
               print_text<&Settings::acl_pubsub_default>, "channels a new user may use"},
     HF_TEXT("aclfile", "", kConfigImmutable, aclfile, "file of the users"),
     HF_INTEGER("acllog-max-len", "", 0, acllog_max_len, 0, kLongMax, "refusals remembered"),
-    ConfigRow{"appendonly", "", 0, parse_appendonly, print_bool<&Settings::appendonly>, "keep an append-only file"},
+    HF_BOOL("aof-disable-auto-gc", "", 0, aof_disable_auto_gc, "keep append-only files that a rewrite replaced"),
+    HF_BOOL("aof-load-truncated", "", 0, aof_load_truncated, "start with an append-only file whose end is missing"),
+    HF_BOOL("aof-timestamp-enabled", "", 0, aof_timestamp_enabled, "note the time in the append-only file"),
+    HF_BOOL("aof-use-rdb-preamble", "", 0, aof_use_rdb_preamble, "write the base as RDB instead of commands"),
+    HF_BOOL("appendonly", "", 0, appendonly, "keep an append-only file"),
+    HF_BYTES("auto-aof-rewrite-min-size", "", 0, auto_aof_rewrite_min_size, 0, kLongMax,
+             "smallest append-only file that is rewritten by itself"),
+    HF_INTEGER("auto-aof-rewrite-percentage", "", 0, auto_aof_rewrite_percentage, 0, kIntMax,
+               "growth after which it is; 0: never"),
     ConfigRow{"bind", "", 0, parse_bind, print_bind, "addresses to listen on; `-` before one makes it optional"},
     ConfigRow{"client-output-buffer-limit", "", kConfigMultiple, parse_output_limits, print_output_limits,
               "hard and soft bounds of unread replies per class of clients"},

@@ -44,7 +44,7 @@ TEST(ApplyConf, SaveLinesOfAFileAddUpAndReplaceTheDefaults) {
 }
 
 TEST(ApplyConf, RefusesPromisesItCannotKeep) {
-  for (const char* line : {"tls-port 6380", "cluster-enabled yes", "appendonly yes", "tls-replication yes"}) {
+  for (const char* line : {"tls-port 6380", "cluster-enabled yes", "tls-replication yes"}) {
     EXPECT_EQ(from(line).errors.size(), 1u) << line;
   }
   EXPECT_TRUE(from("tls-port 0\ncluster-enabled no\nappendonly no\n").errors.empty());

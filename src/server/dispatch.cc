@@ -193,6 +193,20 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
   return true;
 }
 
+bool Dispatcher::replay(const DispatchHost& host, Session& session, std::span<const std::string_view> argv, Now now) {
+  const Resolved resolved = resolve(argv);
+  if (!resolved.error.empty()) return false;
+  const command::Spec& spec = command::spec_at(resolved.index);
+  if (session.transaction.open && spec.name != "exec") {
+    session.transaction.queue.push_back({resolved.index, {argv.begin(), argv.end()}});
+    return true;
+  }
+  command::Reply reply(host.services.output_of(session), session.protocol, true);
+  Context context(host.state, host.services, session, spec, argv, reply, now);
+  call(host, context, resolved.index);
+  return true;
+}
+
 void Dispatcher::run_queued(const DispatchHost& host, Context& outer, const family::QueuedCommand& command) {
   const std::vector<std::string_view> argv(command.argv.begin(), command.argv.end());
   const command::Spec& spec = command::spec_at(command.spec);
@@ -223,10 +237,7 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
   context.session.last_command = index;
   const int db = context.session.db;
   family::refresh_access_clock(state, context.now);
-  // The stream from our primary is passed on byte for byte, never encoded anew; and nothing that a client does on a
-  // replica (a PUBLISH by a Sentinel, a write with replica-read-only off) may enter the primary's history.
-  context.propagating =
-      host.propagating && !state.replication.is_replica && context.session.role != family::Role::kPrimary;
+  context.propagating = host.propagating;
   table_.at(index)(context);
   // A command that waits may have left a trace all the same: XREADGROUP makes its consumer.
   if (!context.runs_again) {
@@ -242,7 +253,8 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
   state.saving.changes_since_save += context.dirty;
   if (!context.propagating) return;
   if (context.effects_replaced()) {
-    for (const auto& effect : context.effects()) host.propagator.add(db, effect);
+    const bool stream_only = context.spec.is(command::kPubsub);
+    for (const auto& effect : context.effects()) host.propagator.add(db, effect, stream_only);
   } else if (context.dirty > 0) {
     host.propagator.add(db, context.argv);
   }

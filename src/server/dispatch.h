@@ -43,6 +43,8 @@ class Dispatcher {
  public:
   /// Runs one request of `session`. False: it has to wait for the end of a pause.
   bool dispatch(const DispatchHost& host, family::Session& session, std::span<const std::string_view> argv, Now now);
+  /// A command out of an append-only file: no gate, no reply. False: there is no such command.
+  bool replay(const DispatchHost& host, family::Session& session, std::span<const std::string_view> argv, Now now);
   /// A command out of EXEC's queue; everything was checked when it was queued, but for the gate.
   void run_queued(const DispatchHost& host, family::Context& outer, const family::QueuedCommand& command);
   /// The command of a client that waited for a key; it passed the gate when it came.

@@ -12,9 +12,11 @@
 #include "family/lookup.h"
 #include "family/transaction.h"
 #include "server/acl_file.h"
+#include "server/aof.h"
 #include "server/blocked.h"
 #include "server/replication.h"
 #include "server/saving.h"
+#include "server/shutdown.h"
 
 namespace holdfast::server {
 namespace {
@@ -41,6 +43,8 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   state_.data->context().limits = state_.settings.limits;
   state_.stats.commands_by_spec.resize(command::all_specs().size());
   saving_ = std::make_unique<Saving>(*this);
+  aof_ = std::make_unique<AppendOnly>(*this);
+  shutdown_ = std::make_unique<Shutdown>(*this);
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
   acl_file_ = std::make_unique<AclFile>(*this);
@@ -59,18 +63,30 @@ void Engine::end_turn(Now now) {
     Session* session = clients_.find(touched_[i]);
     if (session == nullptr) continue;
     session->flush_pending = false;
+    if (session->held && !session->held->empty()) {
+      const bool waited = session->held->waits();
+      session->held->mark(aof_->fed());
+      release_held(*session);
+      if (!waited && !session->closing && session->held->waits()) held_.push_back(session->conn);
+      continue;
+    }
     if (session->output.empty() || session->output_held) continue;
     act(action::Flush{session->conn});
     check_output_limit(*session, now);
   }
   touched_.clear();
+  holding_ = aof_->holds_replies() || !held_.empty();
 }
 
 void Engine::flush_effects(Now now) {
   if (propagator_.empty()) return;
-  propagator_.finish(stream_);
-  replication_->feed(stream_, now);
+  // What happens on a replica is its own affair: it is kept on disk, but enters nobody's history.
+  const bool kept = aof_->keeps();
+  propagator_.finish(state_.replication.is_replica ? nullptr : &stream_, kept ? &log_stream_ : nullptr);
+  if (kept) aof_->feed(log_stream_, now);
+  if (!stream_.empty()) replication_->feed(stream_, now);
   stream_.clear();
+  log_stream_.clear();
 }
 
 void Engine::serve_blocked(Now now) { blocked_->serve(now, now.mono < pause_until_); }
@@ -79,6 +95,10 @@ OutQueue& Engine::output_of(Session& session) {
   if (!session.flush_pending) {
     session.flush_pending = true;
     touched_.push_back(session.conn);
+  }
+  if (holding_ && session.role == Role::kNormal) [[unlikely]] {
+    if (!session.held) session.held = std::make_unique<family::HeldOutput>();
+    return session.held->bytes;
   }
   return session.output;
 }
@@ -97,7 +117,7 @@ void Engine::start(Now now) {
     return;
   }
   open_listeners();
-  saving_->load(now);
+  aof_->start(now);
   replication_->start(now);
   end_turn(now);
 }
@@ -229,7 +249,10 @@ void Engine::process_input(Session& session, Now now) {
   }
   session.input.finish();
   if (session.closing) return;
-  if (session.close_after_reply) return drop_session(session, action::CloseMode::kFlush, now);
+  if (session.close_after_reply) {
+    if (session.held && !session.held->empty()) return;  // its last replies wait for the disk
+    return drop_session(session, action::CloseMode::kFlush, now);
+  }
   if (session.input.held() > static_cast<size_t>(state_.settings.client_query_buffer_limit)) {
     log(LogLevel::kWarning,
         fmt::format("Closing client that reached max query buffer length: {}", client_line(session, now)));
@@ -274,7 +297,10 @@ bool Engine::serve(Session& session, Now now) {
     paused_.push_back(session.id);
     return false;
   }
-  flush_effects(now);
+  if (!propagator_.empty()) {
+    flush_effects(now);
+    session.write_offset = replication_->offset();
+  }
   serve_blocked(now);
   return clients_.find(conn) != nullptr;
 }
@@ -293,36 +319,20 @@ void Engine::refuse_http(Session& session, Now now) {
   drop_session(session, action::CloseMode::kNow, now);
 }
 
+bool Engine::keeps_effects() const {
+  if (state_.loading) return false;
+  return aof_->keeps() || (!state_.replication.is_replica && replication_->keeps_stream());
+}
+
 DispatchHost Engine::dispatch_host() {
-  const bool paused = now_.mono < pause_until_;
   const bool guarded = state_.settings.min_replicas_to_write > 0;
   return {.state = state_,
           .services = *this,
           .propagator = propagator_,
-          .propagating = replication_->keeps_stream(),
+          .propagating = keeps_effects(),
           .good_replicas = guarded ? replication_->good_replicas(now_) : 0,
-          .paused_all = paused && !pause_writes_only_,
-          .paused_writes = paused};
-}
-
-void Engine::check_output_limit(Session& session, Now now) {
-  const auto& settings = state_.settings;
-  const family::OutputLimit& limit = session.role == Role::kReplica                     ? settings.output_limit_replica
-                                     : family::subscriptions_of(state_, session.id) > 0 ? settings.output_limit_pubsub
-                                                                                        : settings.output_limit_normal;
-  const size_t size = session.output.size();
-  bool over = limit.hard_bytes > 0 && size > limit.hard_bytes;
-  if (limit.soft_bytes > 0 && size > limit.soft_bytes) {
-    const Mono since = over_soft_limit_.emplace(session.id, now.mono).first->second;
-    over |= now.mono - since > std::chrono::seconds(limit.soft_seconds);
-  } else {
-    over_soft_limit_.erase(session.id);
-  }
-  if (!over || session.role == Role::kPrimary) return;
-  log(LogLevel::kWarning, fmt::format("Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
-                                      client_line(session, now)));
-  ++state_.stats.output_buffer_limit_disconnections;
-  drop_session(session, action::CloseMode::kReset, now);
+          .paused_all = paused(true),
+          .paused_writes = paused(false)};
 }
 
 void Engine::eof(ConnId conn, Now now) { closed(conn, {CloseReason::kEof, 0}, now); }
@@ -346,6 +356,7 @@ void Engine::forget_session(Session& session, Now now) {
   std::erase(paused_, session.id);
   blocked_->session_gone(session.id);
   replication_->session_gone(session, now);
+  shutdown_->session_gone(session.id);
   clients_.close(session);
 }
 
@@ -383,17 +394,20 @@ void Engine::tick(Now now) {
   close_idle(now);
   if (state_.data->pending() > 0) state_.data->reclaim(kReclaimPerTurn);
   saving_->work(now);
+  aof_->work(now);
   replication_->work(now);
+  shutdown_->work(now);
   end_turn(now);
 }
 
 Mono Engine::next_deadline() const {
   if (state_.data->pending() > 0) return now_.mono;
-  Mono next = std::min(saving_->next_deadline(), replication_->next_deadline());
+  Mono next = std::min(
+      {saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(), shutdown_->next_deadline()});
   next = std::min(next, blocked_->next_deadline());
   if (!paused_.empty() || blocked_->has_ready()) next = std::min(next, pause_until_);
   if (state_.settings.timeout_s > 0 && clients_.size() > 0) next = std::min(next, next_idle_check_);
-  if (!state_.replication.is_replica && state_.active_expire && !state_.loading) {
+  if (!state_.replication.is_replica && state_.active_expire && !state_.loading && !paused(false)) {
     int64_t due = INT64_MAX;
     for (size_t db = 0; db < state_.data->databases(); ++db) due = std::min(due, state_.data->db(db).next_due_ms());
     if (due != INT64_MAX) {
@@ -405,7 +419,7 @@ Mono Engine::next_deadline() const {
 }
 
 void Engine::expire_due(Now now) {
-  if (state_.replication.is_replica || !state_.active_expire || state_.loading) return;
+  if (state_.replication.is_replica || !state_.active_expire || state_.loading || paused(false)) return;
   std::vector<std::string> names;
   for (size_t db = 0; db < state_.data->databases(); ++db) {
     names.clear();
@@ -427,26 +441,6 @@ void Engine::close_idle(Now now) {
     log(LogLevel::kVerbose, "Closing idle client");
     drop_session(session, action::CloseMode::kNow, now);
   });
-}
-
-void Engine::pause_clients(Mono until, bool writes_only) {
-  // COMPAT: a later pause never shortens or weakens the one in force.
-  const bool active = now_.mono < pause_until_;
-  pause_writes_only_ = active ? pause_writes_only_ && writes_only : writes_only;
-  pause_until_ = active ? std::max(pause_until_, until) : until;
-}
-
-void Engine::unpause_clients() { pause_until_ = Mono::min(); }
-
-void Engine::end_pause(Now now) {
-  if (paused_.empty() || now.mono < pause_until_) return;
-  for (const family::ClientId id : std::exchange(paused_, {})) {
-    Session* session = clients_.find_by_id(id);
-    if (session == nullptr) continue;
-    session->blocked = false;
-    session->input.feed({});
-    process_input(*session, now);
-  }
 }
 
 }  // namespace holdfast::server

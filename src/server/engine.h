@@ -24,9 +24,11 @@
 namespace holdfast::server {
 
 class AclFile;
+class AppendOnly;
 class Blocked;
 class Replication;
 class Saving;
+class Shutdown;
 
 struct EngineOptions {
   family::Settings settings;
@@ -80,6 +82,8 @@ class Engine final : public Machine, public family::Services {
   const EngineOptions& options() const { return options_; }
   const ProcessUsage& usage() const { return usage_; }
   const Replication& replication() const { return *replication_; }
+  const AppendOnly& append_only() const { return *aof_; }
+  const Shutdown& shutdown_state() const { return *shutdown_; }
   const Blocked& blocked() const { return *blocked_; }
   void check_invariants() const;
 
@@ -111,22 +115,29 @@ class Engine final : public Machine, public family::Services {
   void log(LogLevel level, std::string text) override;
   void stall(Duration duration) override;
   void crash(int signal) override;
-  void shutdown(family::Session* session, SaveChoice choice, bool now, bool force, Now at) override;
+  bool debug_switch(std::string_view name, int64_t value) override;
+  void shutdown(family::Session* session, const ShutdownOptions& options, Now now) override;
   std::string abort_shutdown() override;
   void save(family::Context& context) override;
   void background_save(family::Context& context, bool schedule) override;
   std::string reload(Now now) override;
+  void background_rewrite(family::Context& context) override;
+  void reload_append_only(family::Context& context) override;
   void replicate_from(const std::string& host, int port, Now now) override;
   void psync(family::Context& context) override;
   void replconf(family::Context& context) override;
   void role(family::Context& context) override;
   void wait(family::Context& context) override;
+  void wait_durable(family::Context& context) override;
 
  private:
   friend class AclFile;
+  friend class AofLoad;
+  friend class AppendOnly;
   friend class Blocked;
   friend class Replication;
   friend class Saving;
+  friend class Shutdown;
 
   /// A CONFIG REWRITE under way.
   struct Rewrite {
@@ -144,7 +155,12 @@ class Engine final : public Machine, public family::Services {
   void refuse_http(family::Session& session, Now now);
   bool serve(family::Session& session, Now now);
   DispatchHost dispatch_host();
+  /// Somebody reads, or may come back for, what commands cause.
+  bool keeps_effects() const;
   void flush_effects(Now now);
+  /// More of the append-only file is durable: replies and WAITAOF that waited for it go out.
+  void effects_durable();
+  void release_held(family::Session& session);
   /// Serves blocked clients, unless a pause holds writes back.
   void serve_blocked(Now now);
   void check_output_limit(family::Session& session, Now now);
@@ -152,8 +168,14 @@ class Engine final : public Machine, public family::Services {
   void drop_session(family::Session& session, action::CloseMode mode, Now now);
   void expire_due(Now now);
   void close_idle(Now now);
+  enum class PauseReason : uint8_t { kClient, kShutdown, kFailover };
+  void pause(PauseReason why, Mono until, bool writes_only);
+  void unpause(PauseReason why);
+  /// Clients are held back now; `all`: not only their writes.
+  bool paused(bool all) const;
   void end_pause(Now now);
   void log_when_ready();
+  void stop_by_signal(int number, Now now);
   bool in_exec() const { return exec_depth_ > 0; }
   void apply_setting(const ConfigRow& row, Now now);
   /// Answers a session that waits for an event and goes on with its input.
@@ -168,20 +190,29 @@ class Engine final : public Machine, public family::Services {
   Dispatcher dispatcher_;
   Propagator propagator_;
   std::unique_ptr<Saving> saving_;
+  std::unique_ptr<AppendOnly> aof_;
+  std::unique_ptr<Shutdown> shutdown_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
   std::unique_ptr<AclFile> acl_file_;
 
   std::vector<ConnId> touched_;  // sessions with new output in this turn
   std::string stream_;           // effects of one unit, encoded; kept for its capacity
+  std::string log_stream_;       // the same for the append-only file
+  bool holding_ = false;         // ordinary clients' output waits for the append-only file
+  std::vector<ConnId> held_;     // those with bytes that wait
   std::map<ListenerId, Address> listeners_;
   size_t listening_ = 0;
   bool ready_logged_ = false;
   uint64_t last_job_ = 0;
   std::map<JobId, Rewrite> rewriting_;
 
-  Mono pause_until_ = Mono::min();
-  bool pause_writes_only_ = false;
+  struct Pause {
+    Mono until = Mono::min();
+    bool writes_only = false;
+  };
+  Pause pauses_[3];                       // by PauseReason
+  Mono pause_until_ = Mono::min();        // the last of them
   std::vector<family::ClientId> paused_;  // clients that wait for the end of the pause
   std::map<family::ClientId, Mono> over_soft_limit_;
   Mono next_idle_check_ = Mono::min();

@@ -8,11 +8,13 @@
 #include "base/error_text.h"
 #include "base/text.h"
 #include "server/acl_file.h"
+#include "server/aof.h"
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/info.h"
 #include "server/replication.h"
 #include "server/saving.h"
+#include "server/shutdown.h"
 
 namespace holdfast::server {
 
@@ -54,7 +56,7 @@ size_t Engine::deliver(const pubsub::Hub& hub, std::string_view kind, std::strin
 }
 
 void Engine::propagate(int db, std::vector<std::string> words) {
-  if (replication_->keeps_stream() && !state_.replication.is_replica) propagator_.add(db, words);
+  if (keeps_effects()) propagator_.add(db, words);
 }
 
 bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
@@ -79,6 +81,15 @@ void Engine::log(LogLevel level, std::string text) {
 void Engine::stall(Duration duration) { act(action::Stall{duration}); }
 void Engine::crash(int signal) { act(action::Crash{signal}); }
 
+bool Engine::debug_switch(std::string_view name, int64_t value) {
+  if (equal_ignoring_case(name, "aof-flush-sleep")) {
+    aof_->set_flush_sleep(Duration(value));
+    return true;
+  }
+  // There is no periodic work to hold back.
+  return equal_ignoring_case(name, "pause-cron");
+}
+
 std::string Engine::info(std::span<const std::string_view> sections, Now now) {
   return print_info(*this, clients_.size(), sections, now);
 }
@@ -87,6 +98,7 @@ void Engine::reset_stats() {
   const size_t specs = state_.stats.commands_by_spec.size();
   state_.stats = {};
   state_.stats.commands_by_spec.resize(specs);
+  aof_->reset_stats();
 }
 
 void Engine::load_users(family::Context& context) { acl_file_->load(context); }
@@ -117,6 +129,9 @@ std::string Engine::config_set(std::span<const std::string_view> pairs, Now now)
 void Engine::apply_setting(const ConfigRow& row, Now now) {
   state_.data->context().limits = state_.settings.limits;
   if (row.name == "repl-backlog-size") replication_->resize_backlog();
+  if (row.name == "appendonly" && !state_.loading && state_.settings.appendonly != aof_->enabled()) {
+    state_.settings.appendonly ? aof_->enable(now) : aof_->disable(now);
+  }
   if (row.name == "timeout") next_idle_check_ = now.mono;
   if (row.name == "requirepass") state_.users.set_default_password(state_.settings.requirepass);
   if (row.name == "acl-pubsub-default") {
@@ -144,7 +159,7 @@ void Engine::config_rewrite(Session& session) {
 void Engine::file_data(JobId job, std::string_view bytes, Now now) {
   begin_turn();
   now_ = now;
-  if (!acl_file_->file_data(job, bytes)) saving_->file_data(job, bytes);
+  if (!aof_->file_data(job, bytes, now) && !acl_file_->file_data(job, bytes)) saving_->file_data(job, bytes);
   end_turn(now);
 }
 
@@ -164,7 +179,7 @@ void Engine::job_done(JobId job, int status, Now now) {
       if (rewrite.answered) return;
       status == 0 ? reply.ok() : reply.error(fmt::format("ERR Rewriting config file: {}", error_text(status)));
     });
-  } else if (!acl_file_->job_done(job, status)) {
+  } else if (!aof_->job_done(job, status, now) && !acl_file_->job_done(job, status)) {
     saving_->job_done(job, status, now);
   }
   end_turn(now);
@@ -190,33 +205,40 @@ void Engine::resolved(JobId job, const std::vector<std::string>& addresses, Now 
 void Engine::signal(int number, Now now) {
   begin_turn();
   now_ = now;
-  if (number == SIGTERM || number == SIGINT) {
-    const bool again = saving_->shutting_down() && number == SIGINT;
-    log(LogLevel::kWarning, number == SIGINT
-                                ? (again ? "You insist... exiting now." : "Received SIGINT scheduling shutdown...")
-                                : "Received SIGTERM scheduling shutdown...");
-    if (again) {
-      act(action::Exit{1});
-    } else {
-      shutdown(nullptr, SaveChoice::kDefault, false, false, now);
-    }
-  }
+  if (number == SIGTERM || number == SIGINT) stop_by_signal(number, now);
   end_turn(now);
 }
 
-void Engine::shutdown(Session* session, SaveChoice choice, bool, bool force, Now at) {
-  saving_->shutdown(session, choice, force, at);
+void Engine::stop_by_signal(int number, Now now) {
+  if (shutdown_->initiated() && number == SIGINT) {
+    log(LogLevel::kWarning, "You insist... exiting now.");
+    act(action::Exit{1});
+    return;
+  }
+  log(LogLevel::kWarning, state_.loading     ? "Received shutdown signal during loading, scheduling shutdown."
+                          : number == SIGINT ? "Received SIGINT scheduling shutdown..."
+                                             : "Received SIGTERM scheduling shutdown...");
+  const uint32_t how = number == SIGINT ? state_.settings.shutdown_on_sigint : state_.settings.shutdown_on_sigterm;
+  ShutdownOptions options;
+  options.save = (how & family::kShutdownSave) != 0     ? SaveChoice::kSave
+                 : (how & family::kShutdownNoSave) != 0 ? SaveChoice::kNoSave
+                                                        : SaveChoice::kDefault;
+  options.now = (how & family::kShutdownNow) != 0;
+  options.force = (how & family::kShutdownForce) != 0;
+  shutdown(nullptr, options, now);
 }
 
-std::string Engine::abort_shutdown() {
-  if (!saving_->shutting_down()) return "ERR No shutdown in progress.";
-  saving_->abort_shutdown();
-  return {};
+void Engine::shutdown(Session* session, const ShutdownOptions& options, Now now) {
+  shutdown_->begin(session, options, now);
 }
+
+std::string Engine::abort_shutdown() { return shutdown_->abort(now_) ? "" : "ERR No shutdown in progress."; }
 
 void Engine::save(family::Context& context) { saving_->save(context); }
 void Engine::background_save(family::Context& context, bool schedule) { saving_->background_save(context, schedule); }
 std::string Engine::reload(Now now) { return saving_->reload(now); }
+void Engine::background_rewrite(family::Context& context) { aof_->background_rewrite(context); }
+void Engine::reload_append_only(family::Context& context) { aof_->reload(context); }
 
 void Engine::replicate_from(const std::string& host, int port, Now now) {
   if (!host.empty()) {
@@ -229,6 +251,7 @@ void Engine::psync(family::Context& context) { replication_->psync(context); }
 void Engine::replconf(family::Context& context) { replication_->replconf(context); }
 void Engine::role(family::Context& context) { replication_->role(context); }
 void Engine::wait(family::Context& context) { replication_->wait(context); }
+void Engine::wait_durable(family::Context& context) { replication_->wait_durable(context); }
 
 void Engine::check_invariants() const {
   state_.hub.check_invariants();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error_text.h"
 #include "base/text.h"
 #include "family/denial.h"
 
@@ -43,14 +44,19 @@ Refused out_of_memory(const GateInput& in) {
 }
 
 Refused failed_save(const GateInput& in) {
-  const bool broken = in.state.settings.stop_writes_on_bgsave_error && !in.state.settings.save.empty() &&
-                      !in.state.saving.last_bgsave_ok && !in.state.replication.is_replica;
-  if (!broken || (!is_write(in.spec) && in.spec.name != "ping")) return std::nullopt;
-  return error(
-      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
-      "that may modify the data set are disabled, because this instance is configured to report errors during "
-      "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-      "details about the RDB error.");
+  const family::SaveState& saving = in.state.saving;
+  if (saving.last_bgsave_ok && saving.aof_error == 0) return std::nullopt;
+  if (in.state.replication.is_replica || (!is_write(in.spec) && in.spec.name != "ping")) return std::nullopt;
+  const family::Settings& settings = in.state.settings;
+  if (!saving.last_bgsave_ok && settings.stop_writes_on_bgsave_error && !settings.save.empty()) {
+    return error(
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+        "that may modify the data set are disabled, because this instance is configured to report errors during "
+        "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+        "details about the RDB error.");
+  }
+  if (saving.aof_error == 0) return std::nullopt;
+  return error(fmt::format("MISCONF Errors writing to the AOF file: {}", error_text(saving.aof_error)));
 }
 
 Refused too_few_replicas(const GateInput& in) {

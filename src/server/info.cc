@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "server/aof.h"
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/replication.h"
@@ -88,12 +89,9 @@ std::string persistence_section(const Input& in) {
          field("rdb_last_bgsave_status", saving.last_bgsave_ok ? "ok" : "err") +
          field("rdb_last_bgsave_time_sec", saving.last_duration_s) + field("rdb_current_bgsave_time_sec", running) +
          field("rdb_saves", saving.saves) + field("rdb_last_cow_size", 0) + field("rdb_last_load_keys_expired", 0) +
-         field("rdb_last_load_keys_loaded", 0) + field("aof_enabled", 0) + field("aof_rewrite_in_progress", 0) +
-         field("aof_rewrite_scheduled", 0) + field("aof_last_rewrite_time_sec", -1) +
-         field("aof_current_rewrite_time_sec", -1) + field("aof_last_bgrewrite_status", "ok") +
-         field("aof_rewrites", 0) + field("aof_rewrites_consecutive_failures", 0) +
-         field("aof_last_write_status", "ok") + field("aof_last_cow_size", 0) + field("module_fork_in_progress", 0) +
-         field("module_fork_last_cow_size", 0);
+         field("rdb_last_load_keys_loaded", 0) + in.engine.append_only().info_status(in.now) +
+         field("module_fork_in_progress", 0) + field("module_fork_last_cow_size", 0) +
+         in.engine.append_only().info_sizes();
 }
 
 std::string stats_section(const Input& in) {

@@ -7,37 +7,52 @@ namespace holdfast::server {
 void Propagator::add(int db, std::span<const std::string_view> words) {
   const size_t begin = bytes_.size();
   codec::append_request(bytes_, words);
-  items_.push_back({db, begin, bytes_.size()});
+  items_.push_back({db, begin, bytes_.size(), false});
 }
 
-void Propagator::add(int db, std::span<const std::string> words) {
+void Propagator::add(int db, std::span<const std::string> words, bool stream_only) {
   const size_t begin = bytes_.size();
   codec::append_request(bytes_, words);
-  items_.push_back({db, begin, bytes_.size()});
+  items_.push_back({db, begin, bytes_.size(), stream_only});
+  stream_only_ += stream_only ? 1 : 0;
 }
 
-void Propagator::select(int db, std::string& out) {
-  if (db == selected_db_) return;
-  codec::append_request(out, {"SELECT", std::to_string(db)});
-  selected_db_ = db;
-}
-
-void Propagator::finish(std::string& out) {
-  if (items_.empty()) return;
-  const bool transaction = items_.size() > 1;
-  select(items_[0].db, out);
-  if (transaction) codec::append_request(out, {"MULTI"});
+void Propagator::encode(std::string& out, int& selected, bool for_log) const {
+  const size_t count = items_.size() - (for_log ? stream_only_ : 0);
+  const auto select = [&](int db) {
+    if (db == selected) return;
+    codec::append_request(out, {"SELECT", std::to_string(db)});
+    selected = db;
+  };
+  bool begun = false;
   for (const Item& item : items_) {
-    select(item.db, out);
+    if (for_log && item.stream_only) continue;
+    select(item.db);
+    if (!begun && count > 1) codec::append_request(out, {"MULTI"});
+    begun = true;
     out.append(bytes_, item.begin, item.end - item.begin);
   }
-  if (transaction) codec::append_request(out, {"EXEC"});
+  if (count > 1) codec::append_request(out, {"EXEC"});
+}
+
+void Propagator::finish(std::string* stream, std::string* log) {
+  if (items_.empty()) return;
+  const bool same = stream != nullptr && log != nullptr && selected_db_ == log_db_ && stream_only_ == 0;
+  const size_t begin = stream == nullptr ? 0 : stream->size();
+  if (stream != nullptr) encode(*stream, selected_db_, false);
+  if (same) {
+    log->append(*stream, begin);
+    log_db_ = selected_db_;
+  } else if (log != nullptr) {
+    encode(*log, log_db_, true);
+  }
   drop();
 }
 
 void Propagator::drop() {
   items_.clear();
   bytes_.clear();
+  stream_only_ = 0;
 }
 
 }  // namespace holdfast::server

@@ -1,4 +1,4 @@
-// Propagation: the effects of one execution unit as one piece of the replication stream.
+// Propagation: the effects of one execution unit as one piece of the replication stream and of the append-only file.
 //
 // A unit is a top-level command with everything inside it (EXEC's commands, lazy expiry). Its effects are encoded as
 // they happen and leave together: a SELECT where the database changes, MULTI and EXEC around more than one.
@@ -15,14 +15,17 @@ namespace holdfast::server {
 class Propagator {
  public:
   void add(int db, std::span<const std::string_view> words);
-  void add(int db, std::span<const std::string> words);
+  /// `stream_only`: of no use to an append-only file (PUBLISH).
+  void add(int db, std::span<const std::string> words, bool stream_only = false);
   bool empty() const { return items_.empty(); }
-  /// Appends the unit's bytes to `out` and starts the next unit.
-  void finish(std::string& out);
+  /// Appends the unit's bytes to each that is given and starts the next unit. The append-only file has its own SELECTs.
+  void finish(std::string* stream, std::string* log);
   /// Drops the unit: nobody keeps a stream.
   void drop();
-  /// The next effect starts with a SELECT: a new reader has joined.
+  /// The next effect in the stream starts with a SELECT: a new reader has joined.
   void forget_db() { selected_db_ = -1; }
+  /// The same for the append-only file: a new part has begun.
+  void forget_log_db() { log_db_ = -1; }
   int selected_db() const { return selected_db_; }
 
  private:
@@ -30,12 +33,15 @@ class Propagator {
     int db;
     size_t begin;
     size_t end;
+    bool stream_only;
   };
-  void select(int db, std::string& out);
+  void encode(std::string& out, int& selected, bool for_log) const;
 
   std::string bytes_;
   std::vector<Item> items_;
+  size_t stream_only_ = 0;  // items
   int selected_db_ = -1;
+  int log_db_ = -1;
 };
 
 }  // namespace holdfast::server

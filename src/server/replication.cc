@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "persist/rdb_load.h"
 #include "persist/snapshot.h"
+#include "server/aof.h"
 #include "server/engine.h"
 #include "server/saving.h"
 
@@ -73,7 +74,12 @@ void Replication::publish_view() {
 // The stream.
 
 void Replication::feed(std::string_view bytes, Now) {
-  if (!backlog_ || bytes.empty()) return;
+  if (bytes.empty()) return;
+  if (!backlog_) {
+    // Nobody reads the stream, but WAITAOF tells writes apart by it.
+    if (engine_.aof_->enabled()) ++offset_;
+    return;
+  }
   offset_ += static_cast<int64_t>(bytes.size());
   backlog_->append(bytes);
   for (auto& [client, peer] : peers_) {
@@ -214,6 +220,25 @@ const std::string& peer_ip(const family::Session& session, const ReplicaPeer& pe
 
 std::string Replication::peer_name(const family::Session& session, const ReplicaPeer& peer) const {
   return host_port(peer_ip(session, peer), static_cast<uint16_t>(peer.port != 0 ? peer.port : session.peer.port));
+}
+
+void Replication::report_lag(Now now) const {
+  size_t replicas = 0;
+  size_t lagging = 0;
+  for (const auto& [client, peer] : peers_) {
+    if (peer.state == ReplicaPeer::State::kHandshake) continue;
+    ++replicas;
+    if (peer.ack_offset == offset_) continue;
+    ++lagging;
+    const bool online = peer.state == ReplicaPeer::State::kOnline;
+    engine_.log(LogLevel::kNotice,
+                fmt::format("Lagging replica {} reported offset {} behind master, lag={}, state={}.",
+                            peer_name(*engine_.clients_.find_by_id(client), peer), offset_ - peer.ack_offset,
+                            online ? to_ms(now.mono - peer.ack_time) / 1000 : 0, peer_state_name(peer.state)));
+  }
+  if (replicas == 0) return;
+  engine_.log(LogLevel::kNotice,
+              fmt::format("{} of {} replicas are in sync when shutting down.", replicas - lagging, replicas));
 }
 
 void Replication::role(family::Context& context) const {

@@ -44,6 +44,7 @@ struct ReplicaPeer {
   bool capa_psync2 = false;
   bool old_sync = false;  // SYNC instead of PSYNC: no +FULLRESYNC line, no acknowledgements
   int64_t ack_offset = 0;
+  int64_t fsynced_offset = 0;  // of REPLCONF ACK ... FACK
   Mono ack_time{};
   std::string mark;     // end mark of its payload, empty: length-prefixed
   std::string payload;  // length-prefixed only: collected until its size is known
@@ -66,12 +67,20 @@ class Replication {
   bool keeps_stream() const { return backlog_.has_value(); }
   void feed(std::string_view bytes, Now now);
   void resize_backlog();
+  /// Every replica has acknowledged everything.
+  bool all_caught_up() const;
+  void ask_for_acknowledgements(Now now);
+  /// Log lines at the end: who lags, how many do not.
+  void report_lag(Now now) const;
   size_t good_replicas(Now now) const;
 
   // As a primary.
   void psync(family::Context& context);
   void replconf(family::Context& context);
   void wait(family::Context& context);
+  /// WAITAOF.
+  void wait_durable(family::Context& context);
+  void answer_waits(Now now);
   void drained(family::Session& session, Now now);
 
   // As a replica.
@@ -99,6 +108,8 @@ class Replication {
     int64_t replicas;
     int64_t offset;
     Mono deadline;
+    bool durable = false;  // WAITAOF: on disk, here (`local`) and at `replicas`
+    int64_t local = 0;
   };
   // Identity.
   void new_identity();
@@ -114,9 +125,10 @@ class Replication {
   void finish_payload(Now now);
   void abort_payload(std::string_view why);
   void go_online(family::Session& session, ReplicaPeer& peer, Now now);
-  void on_ack(family::Session& session, int64_t offset, Now now);
-  void answer_waits(Now now);
-  size_t acknowledged(int64_t offset) const;
+  void on_ack(family::Session& session, int64_t offset, std::optional<int64_t> fsynced, Now now);
+
+  size_t acknowledged(int64_t offset, bool durable) const;
+  bool locally_durable(int64_t offset) const;
   void drop_replicas(Now now);
   void ping_replicas(Now now);
   void drop_silent_replicas(Now now);

@@ -8,6 +8,7 @@
 #include "codec/resp/encode.h"
 #include "persist/rdb_load.h"
 #include "persist/snapshot.h"
+#include "server/aof.h"
 #include "server/engine.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -33,6 +34,10 @@ void Replication::psync(family::Context& context) {
     return context.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
   }
   ReplicaPeer& peer = peers_[session.id];
+  if (session.held) {  // from here on its output waits for nothing
+    session.held->mark(engine_.aof_->fed());
+    session.held->release(UINT64_MAX, session.output);
+  }
   session.role = Role::kReplica;
   peer.ack_time = context.now.mono;
   peer.old_sync = context.spec.name == "sync";
@@ -234,7 +239,9 @@ void Replication::replconf(family::Context& context) {
       if (equal_ignoring_case(value, "psync2")) peers_[session.id].capa_psync2 = true;
     } else if (equal_ignoring_case(option, "ack")) {
       // No reply: the replica reads our stream on this connection.
-      if (session.role == Role::kReplica && number) on_ack(session, *number, context.now);
+      if (session.role != Role::kReplica || !number) return;
+      const bool with_fsync = argv.size() > i + 3 && equal_ignoring_case(argv[i + 2], "fack");
+      on_ack(session, *number, with_fsync ? parse_int64(argv[i + 3]) : std::nullopt, context.now);
       return;
     } else if (equal_ignoring_case(option, "getack")) {
       if (session.role == Role::kPrimary) send_ack(session, context.now);
@@ -248,11 +255,12 @@ void Replication::replconf(family::Context& context) {
   context.reply.ok();
 }
 
-void Replication::on_ack(Session& session, int64_t offset, Now now) {
+void Replication::on_ack(Session& session, int64_t offset, std::optional<int64_t> fsynced, Now now) {
   const auto at = peers_.find(session.id);
   if (at == peers_.end()) return;
   ReplicaPeer& peer = at->second;
   peer.ack_offset = std::max(peer.ack_offset, offset);
+  if (fsynced) peer.fsynced_offset = std::max(peer.fsynced_offset, *fsynced);
   peer.ack_time = now.mono;
   if (peer.state == ReplicaPeer::State::kWaitAck) go_online(session, peer, now);
   answer_waits(now);
@@ -267,11 +275,14 @@ size_t Replication::good_replicas(Now now) const {
 
 // WAIT.
 
-size_t Replication::acknowledged(int64_t offset) const {
+size_t Replication::acknowledged(int64_t offset, bool durable) const {
   return static_cast<size_t>(std::count_if(peers_.begin(), peers_.end(), [&](const auto& row) {
-    return row.second.state == ReplicaPeer::State::kOnline && row.second.ack_offset >= offset;
+    const ReplicaPeer& peer = row.second;
+    return peer.state == ReplicaPeer::State::kOnline && (durable ? peer.fsynced_offset : peer.ack_offset) >= offset;
   }));
 }
+
+bool Replication::locally_durable(int64_t offset) const { return engine_.aof_->fsynced_offset() >= offset; }
 
 void Replication::wait(family::Context& context) {
   if (!engine_.state_.settings.replicaof_host.empty()) {
@@ -285,28 +296,88 @@ void Replication::wait(family::Context& context) {
   const auto timeout = parse_int64(context.argv[2]);
   if (!timeout) return context.reply.error("ERR timeout is not an integer or out of range");
   if (*timeout < 0) return context.reply.error("ERR timeout is negative");
-  const size_t now_acknowledged = acknowledged(offset_);
+  const int64_t offset = context.session.write_offset;
+  const size_t now_acknowledged = acknowledged(offset, false);
   if (static_cast<int64_t>(now_acknowledged) >= *replicas || engine_.in_exec()) {
     return context.reply.integer(static_cast<int64_t>(now_acknowledged));
   }
   const bool bounded = *timeout > 0 && *timeout < 1000LL * 3600 * 24 * 365 * 100;
-  waits_.push_back({context.session.id, *replicas, offset_, bounded ? context.now.mono + from_ms(*timeout) : kNever});
+  waits_.push_back({context.session.id, *replicas, offset, bounded ? context.now.mono + from_ms(*timeout) : kNever});
   context.session.blocked = true;
+  ask_for_acknowledgements(context.now);
+}
+
+void Replication::wait_durable(family::Context& context) {
+  const auto local = parse_int64(context.argv[1]);
+  if (!local || *local < 0 || *local > 1) {
+    return context.reply.error(local ? "ERR value is out of range, value must between 0 and 1"
+                                     : command::kNotAnInteger);
+  }
+  const auto replicas = parse_int64(context.argv[2]);
+  if (!replicas || *replicas < 0) {
+    return context.reply.error(replicas ? "ERR value is out of range, must be positive" : command::kNotAnInteger);
+  }
+  const auto timeout = parse_int64(context.argv[3]);
+  if (!timeout) return context.reply.error("ERR timeout is not an integer or out of range");
+  if (*timeout < 0) return context.reply.error("ERR timeout is negative");
+  if (!engine_.state_.settings.replicaof_host.empty()) {
+    return context.reply.error(
+        "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local "
+        "and are not propagated.");
+  }
+  if (*local > 0 && !engine_.aof_->enabled()) {
+    return context.reply.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+  }
+  const int64_t offset = context.session.write_offset;
+  const bool bounded = *timeout > 0 && *timeout < 1000LL * 3600 * 24 * 365 * 100;
+  Wait wait{
+      context.session.id, *replicas, offset, bounded ? context.now.mono + from_ms(*timeout) : kNever, true, *local};
+  const size_t synced = acknowledged(offset, true);
+  const bool here = locally_durable(offset);
+  if ((here ? 1 : 0) >= *local && static_cast<int64_t>(synced) >= *replicas) wait.deadline = Mono::min();
+  if (wait.deadline == Mono::min() || engine_.in_exec()) {
+    context.reply.array(2);
+    context.reply.integer(here ? 1 : 0);
+    return context.reply.integer(static_cast<int64_t>(synced));
+  }
+  waits_.push_back(wait);
+  context.session.blocked = true;
+  if (*replicas > 0) ask_for_acknowledgements(context.now);
+}
+
+void Replication::ask_for_acknowledgements(Now now) {
   std::string ask;
   codec::append_request(ask, {"REPLCONF", "GETACK", "*"});
-  feed(ask, context.now);
+  feed(ask, now);
+}
+
+bool Replication::all_caught_up() const {
+  return std::all_of(peers_.begin(), peers_.end(), [&](const auto& row) {
+    return row.second.state == ReplicaPeer::State::kHandshake || row.second.ack_offset == offset_;
+  });
 }
 
 void Replication::answer_waits(Now now) {
   for (size_t i = 0; i < waits_.size();) {
     const Wait wait = waits_[i];
-    const size_t count = acknowledged(wait.offset);
-    if (static_cast<int64_t>(count) < wait.replicas && now.mono < wait.deadline) {
+    const auto count = static_cast<int64_t>(acknowledged(wait.offset, wait.durable));
+    const int64_t here = wait.durable && locally_durable(wait.offset) ? 1 : 0;
+    const bool pointless = wait.local > 0 && !engine_.aof_->enabled();
+    if (!pointless && (count < wait.replicas || here < wait.local) && now.mono < wait.deadline) {
       ++i;
       continue;
     }
     waits_.erase(waits_.begin() + static_cast<std::ptrdiff_t>(i));
-    engine_.unblock(wait.client, [&](command::Reply& reply) { reply.integer(static_cast<int64_t>(count)); });
+    engine_.unblock(wait.client, [&](command::Reply& reply) {
+      if (pointless) {
+        return reply.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+      }
+      if (wait.durable) {
+        reply.array(2);
+        reply.integer(here);
+      }
+      reply.integer(count);
+    });
     i = 0;  // the unblocked client may have changed the list
   }
 }

@@ -6,6 +6,7 @@
 #include "codec/resp/encode.h"
 #include "persist/rdb_load.h"
 #include "persist/snapshot.h"
+#include "server/aof.h"
 #include "server/engine.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -213,6 +214,7 @@ bool Replication::finish_load(Session& session, Now now) {
   drop_replicas(now);
   engine_.saving_->adopt(*loader_);
   loader_.reset();
+  engine_.aof_->dataset_replaced(now);
   id_ = pending_id_;
   offset_ = pending_offset_;
   id2_ = std::string(40, '0');
@@ -236,7 +238,10 @@ void Replication::link_up(Session& session, Now now) {
 void Replication::send_ack(Session& session, Now now) {
   next_ack_ = now.mono + kAckPeriod;
   if (link_state_ != LinkState::kConnected) return;
-  codec::append_request(engine_.output_of(session), {"REPLCONF", "ACK", std::to_string(offset_)});
+  OutQueue& out = engine_.output_of(session);
+  if (!engine_.aof_->enabled()) return codec::append_request(out, {"REPLCONF", "ACK", std::to_string(offset_)});
+  codec::append_request(
+      out, {"REPLCONF", "ACK", std::to_string(offset_), "FACK", std::to_string(engine_.aof_->fsynced_offset())});
 }
 
 /// Applies commands and passes exactly their bytes on to our own replicas.
@@ -261,6 +266,7 @@ void Replication::apply_stream(Session& session, std::string_view bytes, Now now
       engine_.dispatcher_.dispatch(engine_.dispatch_host(), session, session.input.args(), now);
     }
     feed(raw, now);
+    engine_.flush_effects(now);  // for our own append-only file
     if (engine_.clients_.find(conn) == nullptr) return;
   }
   session.input.finish();

@@ -13,12 +13,10 @@
 #include "persist/snapshot.h"
 #include "server/engine.h"
 #include "server/replication.h"
+#include "server/shutdown.h"
 
 namespace holdfast::server {
 namespace {
-
-using family::Services;
-using family::Session;
 
 constexpr size_t kSliceBytes = 64 * 1024;  // of the image per turn, so that commands get their turns in between
 constexpr Duration kRetryFailedSave = 5s;  // COMPAT: a failed save is tried again after this, not at once
@@ -33,20 +31,22 @@ std::string Saving::file_path() const { return engine_.state_.settings.dbfilenam
 
 // Conversions.
 
-std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, bool newest) const {
+std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, Image image) const {
   const family::State& state = engine_.state_;
   persist::SaveInfo info;
   info.redis_version = kRedisVersion;
   info.ctime_seconds = unix_seconds(now.wall);
   info.used_memory = state.data->used_memory();
-  if (engine_.replication_->keeps_stream()) {
+  info.aof_base = image == Image::kLog;
+  if (engine_.replication_->keeps_stream() && image != Image::kLog) {
     info.replication = {std::max(engine_.propagator_.selected_db(), 0), engine_.replication_->id(),
                         engine_.replication_->offset()};
   }
   persist::SaveOptions options;
   options.compress = state.settings.rdbcompression;
   options.checksum = state.settings.rdbchecksum;
-  options.newest = newest;
+  options.newest = image == Image::kNewest;
+  options.as_commands = image == Image::kLog && !state.settings.aof_use_rdb_preamble;
   return std::make_unique<persist::Snapshot>(*engine_.state_.data, info, options);
 }
 
@@ -74,7 +74,7 @@ std::string Saving::reload(Now now) {
   if (running() || engine_.replication_->snapshot_running()) return std::string(kInProgress);
   std::string image;
   {
-    const auto snapshot = make_snapshot(now, true);
+    const auto snapshot = make_snapshot(now, Image::kNewest);
     while (!snapshot->step(kSliceBytes)) {
     }
     image = snapshot->take();
@@ -191,7 +191,7 @@ bool Saving::save_point_reached(Now now) const {
 }
 
 void Saving::start_when_due(Now now) {
-  if (engine_.state_.loading || shutting_down_ || engine_.replication_->snapshot_running()) return;
+  if (engine_.state_.loading || engine_.shutdown_->initiated() || engine_.replication_->snapshot_running()) return;
   if (scheduled_) {
     scheduled_ = false;
     return start_file(now);
@@ -247,64 +247,33 @@ void Saving::finish_file(int status, Now now) {
     saving.last_save_unix_s = unix_seconds(now.wall);
     ++saving.saves;
     engine_.log(LogLevel::kNotice, "DB saved on disk");
-    if (waiting_.empty() && !shutting_down_)
-      engine_.log(LogLevel::kNotice, "Background saving terminated with success");
+    if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kNotice, "Background saving terminated with success");
   } else {
     engine_.log(LogLevel::kWarning, fmt::format("Error moving temp DB file on the final destination {} (in server root "
                                                 "dir {}): {}",
                                                 file_path(), engine_.state_.settings.dir, error_text(status)));
-    if (waiting_.empty() && !shutting_down_) engine_.log(LogLevel::kWarning, "Background saving error");
+    if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kWarning, "Background saving error");
   }
   for (const family::ClientId id : std::exchange(waiting_, {})) {
     engine_.unblock(id, [&](command::Reply& reply) { status == 0 ? reply.ok() : reply.error("ERR"); });
   }
-  if (!shutting_down_) return;
+  if (!for_exit_) return;
   if (scheduled_) {
     scheduled_ = false;
     return start_file(now);
   }
-  if (status == 0) return say_goodbye();
-  if (forced_) {
-    engine_.log(LogLevel::kWarning, "Error trying to save the DB. Exit anyway.");
-    return say_goodbye();
-  }
-  shutting_down_ = false;
-  engine_.log(LogLevel::kWarning, "Error trying to save the DB, can't exit.");
-  engine_.log(LogLevel::kWarning, "Errors trying to shut down the server. Check the logs for more information.");
-  engine_.unblock(shutdown_client_,
-                  [](command::Reply& reply) { reply.error("ERR Errors trying to SHUTDOWN. Check logs."); });
+  for_exit_ = false;
+  engine_.shutdown_->saved(status, now);
 }
 
-// The end.
-
-void Saving::shutdown(Session* session, Services::SaveChoice choice, bool force, Now now) {
-  if (shutting_down_) return;
-  engine_.log(LogLevel::kNotice, "User requested shutdown...");
-  shutting_down_ = true;
-  forced_ = force;
-  shutdown_client_ = session == nullptr ? 0 : session->id;
-  if (session != nullptr) session->blocked = true;
-  const bool wanted = choice == Services::SaveChoice::kSave ||
-                      (choice == Services::SaveChoice::kDefault && !engine_.state_.settings.save.empty());
-  // A dataset that was not loaded yet must not replace the file it is in.
-  if (!wanted || engine_.state_.loading) return say_goodbye();
-  engine_.log(LogLevel::kNotice, "Saving the final RDB snapshot before exiting.");
-  engine_.replication_->abandon_payload();
+void Saving::save_for_exit(Now now) {
+  for_exit_ = true;
   if (committing_) {
     scheduled_ = true;  // the file being finished lacks what changed since its cut: one more follows it
     return;
   }
   abandon();
   start_file(now);
-}
-
-void Saving::say_goodbye() {
-  engine_.exiting_ = true;
-  // The host removes the file: it knows where it was written before the directory changed.
-  const family::Settings& settings = engine_.state_.settings;
-  if (settings.daemonize || !settings.pidfile.empty()) engine_.log(LogLevel::kNotice, "Removing the pid file.");
-  engine_.log(LogLevel::kWarning, "Redis is now ready to exit, bye bye...");
-  engine_.act(action::Exit{0});
 }
 
 }  // namespace holdfast::server

@@ -1,5 +1,5 @@
-// Saving: the dataset to disk and back - the file at start, SAVE, BGSAVE, the save points, the last save at shutdown;
-// and the two conversions replication shares: a snapshot of now, a dataset out of a payload.
+// Saving: the dataset to disk and back - the file at start, SAVE, BGSAVE, the save points, the last save before the
+// end; and the two conversions replication shares: a snapshot of now, a dataset out of a payload.
 //
 // One snapshot runs at a time in the server, for a file or for replicas; it is taken in slices between commands
 // (persist/snapshot) and written in pieces by the host. A client that asked for SAVE is answered when the file is
@@ -38,20 +38,26 @@ class Saving {
 
   void save(family::Context& context);
   void background_save(family::Context& context, bool schedule);
-  void shutdown(family::Session* session, family::Services::SaveChoice choice, bool force, Now now);
-  bool shutting_down() const { return shutting_down_; }
-  void abort_shutdown() { shutting_down_ = false; }
+  /// The last save; Shutdown::saved follows.
+  void save_for_exit(Now now);
   /// DEBUG RELOAD. Empty = done, else the error's text.
   std::string reload(Now now);
 
   bool running() const { return snapshot_ != nullptr || committing_; }
+  /// A snapshot is being made for the file.
+  bool writes_file() const { return snapshot_ != nullptr; }
   /// Ends a running save without a file: the dataset is about to be replaced.
   void abandon();
   /// One slice of a running save; starts one when a save point is due.
   void work(Now now);
   Mono next_deadline() const;
 
-  std::unique_ptr<persist::Snapshot> make_snapshot(Now now, bool newest = false) const;
+  enum class Image : uint8_t {
+    kFile,    // every server can read it
+    kNewest,  // DEBUG RELOAD: nothing is lost
+    kLog,     // the base of an append-only file
+  };
+  std::unique_ptr<persist::Snapshot> make_snapshot(Now now, Image image = Image::kFile) const;
   std::unique_ptr<persist::RdbLoader> make_loader(bool as_primary, Now now) const;
   /// Puts the loaded dataset in the place of the present one.
   void adopt(persist::RdbLoader& loader);
@@ -62,7 +68,6 @@ class Saving {
   void finish_load(int status, Now now);
   void start_when_due(Now now);
   bool save_point_reached(Now now) const;
-  void say_goodbye();
   std::string file_path() const;
 
   Engine& engine_;
@@ -77,9 +82,7 @@ class Saving {
   uint64_t changes_at_start_ = 0;
   std::vector<family::ClientId> waiting_;  // clients answered when the running file is done
   bool scheduled_ = false;                 // another save follows when the slot is free
-  bool shutting_down_ = false;
-  bool forced_ = false;  // the end comes even if the file cannot be written
-  family::ClientId shutdown_client_ = 0;
+  bool for_exit_ = false;                  // the server ends when the file is there
   Mono last_try_ = Mono::min();
 };
 
