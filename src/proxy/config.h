@@ -18,6 +18,8 @@
 #include "proxy/config_server.h"
 #include "proxy/log_target.h"
 #include "proxy/redis/redis_config.h"
+#include "proxy/rule/rule_config.h"
+#include "proxy/rule/stick_table.h"
 
 namespace holdfast::proxy {
 
@@ -31,24 +33,6 @@ struct BalanceConfig {
 struct Timeouts {
   Duration connect{}, client{}, server{}, check{}, queue{}, tunnel{}, client_fin{}, server_fin{};
   Duration http_request{}, http_keep_alive{}, tarpit{};  // parsed for the messages, unused in TCP mode
-};
-
-/// A condition of use_backend: alternatives of terms that must all hold. Evaluated by condition.h.
-struct ConditionTerm {
-  enum class Fetch : uint8_t { kTrue, kFalse, kSource, kDestinationPort, kServerIsUp, kServersUp };
-  bool negated = false;
-  Fetch fetch = Fetch::kTrue;
-  std::string argument;                             // `backend/server` or backend
-  std::vector<std::string> patterns;                // networks `10.0.0.0/8`
-  std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive
-};
-using Condition = std::vector<std::vector<ConditionTerm>>;  // or of ands; empty = always
-
-struct UseBackend {
-  std::string backend;
-  Condition condition;
-  bool unless = false;
-  Source source;
 };
 
 enum class CheckKind : uint8_t { kLayer4, kTcpCheck, kRedisCheck, kHttpCheck, kPreset };
@@ -69,6 +53,10 @@ struct ProxyConfig {
   // frontend
   std::vector<BindConfig> binds;
   std::vector<UseBackend> use_backends;
+  std::vector<TcpRule> tcp_rules;  // of every stage, in file order
+  Duration inspect_delay{};
+  Duration response_inspect_delay{};
+  TableConfig table;
   std::string default_backend;
   bool tcplog = false;
   std::string log_format;
@@ -79,6 +67,8 @@ struct ProxyConfig {
   bool log_separate_errors = false;
   // backend
   std::vector<ServerConfig> servers;
+  std::vector<UseServer> use_servers;
+  std::vector<StickRule> stick_rules;
   ServerConfig default_server;
   BalanceConfig balance;
   int retries = 3;

@@ -28,6 +28,11 @@ void check_references(const Config& config, const ProxyConfig& proxy, conf::Diag
   };
   require("default_backend", proxy.default_backend);
   for (const UseBackend& rule : proxy.use_backends) require("use_backend", rule.backend);
+  for (const UseServer& rule : proxy.use_servers) {
+    if (std::ranges::find(proxy.servers, rule.server, &ServerConfig::name) != proxy.servers.end()) continue;
+    diagnostics.alert(fmt::format("config : {} '{}' : unable to find server '{}' referenced in a 'use-server' rule.",
+                                  kind_word(proxy), proxy.name, rule.server));
+  }
 }
 
 void check_timeouts(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
@@ -64,6 +69,66 @@ void check_http_only(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
        "config : '{}' rules ignored for {} '{}' as they require HTTP mode.");
   each([](const std::string& name) { return name.starts_with("option "); },
        "config : '{}' ignored for {} '{}' as it requires HTTP mode.");
+}
+
+/// Names of backends, frontends and servers that fetches are given must exist.
+void check_fetch(const Config& config, const ProxyConfig& proxy, const Expression& expression, const Source& at,
+                 conf::Diagnostics& diagnostics) {
+  const std::string_view fetch = fetch_at(expression.fetch).name;
+  const bool backends =
+      fetch == "nbsrv" || fetch.starts_with("be_") || fetch == "connslots" || fetch == "queue" || fetch == "avg_queue";
+  const bool servers = fetch.starts_with("srv_");
+  if (expression.arguments.empty() || (!backends && !servers)) return;
+  const std::string& name = expression.arguments[0];
+  auto complain = [&](std::string_view what, std::string_view missing) {
+    diagnostics.alert(fmt::format(
+        "config : parsing [{}:{}]: unable to find {} '{}' referenced in arg 1 of ACL keyword '{}' in proxy '{}'.",
+        at.file, at.line, what, missing, fetch, proxy.name));
+  };
+  if (backends) {
+    if (find_backend(config, name) == nullptr) complain("backend", name);
+    return;
+  }
+  const size_t slash = name.find('/');
+  const std::string backend = slash == std::string::npos ? proxy.name : name.substr(0, slash);
+  const ProxyConfig* found = find_backend(config, backend);
+  if (found == nullptr) return complain("proxy", backend);
+  const std::string server = slash == std::string::npos ? name : name.substr(slash + 1);
+  const bool there = std::ranges::find(found->servers, server, &ServerConfig::name) != found->servers.end();
+  if (!there) complain("server", server);
+}
+
+void check_fetches(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  auto condition = [&](const RuleCondition& rule, const Source& at) {
+    for (const auto& terms : rule.terms) {
+      for (const ConditionTerm& term : terms) check_fetch(config, proxy, term.expression, at, diagnostics);
+    }
+  };
+  for (const UseBackend& rule : proxy.use_backends) condition(rule.condition, rule.source);
+  for (const UseServer& rule : proxy.use_servers) condition(rule.condition, rule.source);
+  for (const TcpRule& rule : proxy.tcp_rules) condition(rule.condition, rule.source);
+}
+
+const TableConfig* find_table(const Config& config, std::string_view name) {
+  for (const ProxyConfig& proxy : config.proxies) {
+    if (proxy.name == name && proxy.table.configured()) return &proxy.table;
+  }
+  return nullptr;
+}
+
+void check_tables(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  for (const TcpRule& rule : proxy.tcp_rules) {
+    if (rule.action != RuleAction::kTrack) continue;
+    const std::string& name = rule.name.empty() ? proxy.name : rule.name;
+    if (find_table(config, name) != nullptr) continue;
+    diagnostics.alert(fmt::format("config : Proxy '{}': unable to find table '{}' referenced by track-sc{}.",
+                                  proxy.name, name, rule.counter));
+  }
+  for (const StickRule& rule : proxy.stick_rules) {
+    const std::string& name = rule.table.empty() ? proxy.name : rule.table;
+    if (find_table(config, name) != nullptr) continue;
+    diagnostics.alert(fmt::format("config : Proxy '{}': unable to find stick-table '{}'.", proxy.name, name));
+  }
 }
 
 void check_primary(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
@@ -204,6 +269,8 @@ void finish_config(Config& config, const ParseOptions&, conf::Diagnostics& diagn
     check_timeouts(proxy, diagnostics);
     finish_checks(proxy, diagnostics);
     check_primary(config, proxy, diagnostics);
+    check_tables(config, proxy, diagnostics);
+    check_fetches(config, proxy, diagnostics);
     check_http_only(proxy, diagnostics);
     check_logs(proxy, diagnostics);
   }

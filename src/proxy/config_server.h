@@ -8,14 +8,9 @@
 
 #include "base/address.h"
 #include "base/time.h"
+#include "proxy/rule/rule_config.h"
 
 namespace holdfast::proxy {
-
-/// Where a setting was written, for messages.
-struct Source {
-  std::string file;
-  int line = 0;
-};
 
 enum class CliLevel : uint8_t { kUser, kOperator, kAdmin };
 
@@ -29,12 +24,14 @@ struct BindConfig {
   int backlog = 0;      // 0 = the proxy's
   uint32_t unix_mode = 0;
   bool v6only = false;
+  bool accept_proxy = false;
   CliLevel level = CliLevel::kOperator;
   bool expose_listeners = false;
   std::string text;  // as written: `*:6378`
   Source source;
 };
 
+enum class SendProxy : uint8_t { kNone, kV1, kV2 };
 enum class InitState : uint8_t { kDefault, kFullyUp, kUp, kDown, kFullyDown };
 enum class OnError : uint8_t { kFastInter, kFailCheck, kSuddenDeath, kMarkDown };
 
@@ -71,6 +68,8 @@ struct ServerConfig {
   InitState init_state = InitState::kDefault;
   bool on_marked_down_shutdown = false;
   bool on_marked_up_shutdown_backup = false;
+  SendProxy send_proxy = SendProxy::kNone;
+  bool check_send_proxy = false;
   std::string track;  // `[backend/]server`
   std::optional<Address> bind_source;
   Source source;

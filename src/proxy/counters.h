@@ -58,6 +58,10 @@ struct Counters {
   int64_t server_aborts = 0;
   int64_t balanced = 0;  // chosen by the algorithm
   int64_t connects = 0;  // attempts
+  int64_t denied_connections = 0;
+  int64_t denied_sessions = 0;
+  int64_t denied_requests = 0;
+  int64_t denied_responses = 0;
   int64_t check_failures = 0;
   int64_t down_transitions = 0;
   int64_t queue_ms = 0, connect_ms = 0, total_ms = 0;  // moving averages

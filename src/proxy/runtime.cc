@@ -36,6 +36,7 @@ void Runtime::build_proxies() {
   for (uint32_t i = 0; i < config.proxies.size(); ++i) {
     const ProxyConfig& proxy = config.proxies[i];
     if (proxy.disabled) continue;
+    if (proxy.table.configured()) tables.emplace_back(proxy.table);
     if (proxy.is_frontend()) {
       frontends.emplace_back();
       frontends.back().config = &proxy;
@@ -168,6 +169,13 @@ void Runtime::log(LogLevel level, uint32_t proxy, bool event, std::string text) 
 
 bool Runtime::has_log_targets(uint32_t proxy) const {
   return !(proxy == kNoIndex ? config.global.logs : config.proxies[proxy].logs).empty();
+}
+
+uint32_t Runtime::find_table(std::string_view name) const {
+  for (uint32_t i = 0; i < tables.size(); ++i) {
+    if (tables[i].config().name == name) return i;
+  }
+  return kNoIndex;
 }
 
 uint32_t Runtime::find_backend(std::string_view name) const {

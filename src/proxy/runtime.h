@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -161,6 +162,8 @@ class Runtime {
   bool has_log_targets(uint32_t proxy) const;
 
   ServerState& server(uint32_t backend, uint32_t index) { return backends[backend].servers[index]; }
+  /// A stick table by its proxy's name, kNoIndex = none.
+  uint32_t find_table(std::string_view name) const;
   uint32_t find_backend(std::string_view name) const;
   uint32_t find_server(uint32_t backend, std::string_view name) const;
 
@@ -176,6 +179,8 @@ class Runtime {
   std::vector<ListenerState> listeners;
   std::vector<LogChannel> channels;  // 0 global; then per proxy, and once more for events
   std::deque<uint32_t> log_channels;
+  std::vector<StickTable> tables;
+  std::map<std::string, Value> variables;  // of scope proc
   int64_t maxconn = 0;
   Counters process;
   int64_t connections_total = 0;

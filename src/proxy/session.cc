@@ -4,37 +4,12 @@
 
 #include "base/assert.h"
 #include "proxy/condition.h"
+#include "proxy/sample/context.h"
 
 namespace holdfast::proxy {
 namespace {
 
 constexpr Duration kTurnaroundMax = 1s;
-
-/// What routing conditions may ask about a session.
-class Subject final : public ConditionSubject {
- public:
-  Subject(const Runtime& runtime, const Session& session) : runtime_(runtime), session_(session) {}
-  const Address& source() const override { return session_.source; }
-  uint16_t destination_port() const override { return session_.destination.port; }
-  bool server_is_up(std::string_view name) const override {
-    const size_t slash = name.find('/');
-    if (slash == std::string_view::npos) return false;
-    const uint32_t backend = runtime_.find_backend(name.substr(0, slash));
-    if (backend == kNoIndex) return false;
-    const uint32_t server = runtime_.find_server(backend, name.substr(slash + 1));
-    return server != kNoIndex && runtime_.backends[backend].servers[server].up();
-  }
-  int64_t servers_up(std::string_view name) const override {
-    const uint32_t backend = runtime_.find_backend(name);
-    if (backend == kNoIndex) return 0;
-    const auto& servers = runtime_.backends[backend].servers;
-    return std::ranges::count_if(servers, [](const ServerState& server) { return server.usable(); });
-  }
-
- private:
-  const Runtime& runtime_;
-  const Session& session_;
-};
 
 }  // namespace
 
@@ -103,25 +78,22 @@ void Sessions::admit_held(uint32_t frontend_index) {
 void Sessions::admit(uint32_t index) {
   Session& session = sessions_[index];
   FrontendState& frontend = runtime_.frontends[session.frontend];
+  if (!frontend.config->tcp_rules.empty() && !admitted_by_rules(index)) return;
   session.state = SessionState::kConnecting;
   frontend.counters.enter(runtime_.now.mono);
   runtime_.process.enter(runtime_.now.mono);
   ++runtime_.connections_total;
-  log_accepted(session);
-  session.backend = choose_backend(session);
-  if (session.backend == kNoIndex) return end(index, EndReason::kNoServer);
-  BackendState& backend = runtime_.backends[session.backend];
-  backend.counters.enter(runtime_.now.mono);
-  session.retries_left = backend.config->retries;
-  assign(index, kNoCandidate);
+  begin(index);
 }
 
 uint32_t Sessions::choose_backend(Session& session) const {
   const ProxyConfig& config = *runtime_.frontends[session.frontend].config;
-  const Subject subject(runtime_, session);
+  std::string request;
+  if (!config.use_backends.empty()) request = session.peer.out.to_string();
+  const SampleContext context = context_of(session, request, true);
   for (const UseBackend& rule : config.use_backends) {
     ++session.rule;
-    if (holds(rule.condition, subject) != rule.unless) return runtime_.find_backend(rule.backend);
+    if (holds(rule.condition, context) == Truth::kYes) return runtime_.find_backend(rule.backend);
   }
   session.rule = 0;
   if (!config.default_backend.empty()) return runtime_.find_backend(config.default_backend);
@@ -132,13 +104,25 @@ void Sessions::assign(uint32_t index, uint32_t avoid) {
   Session& session = sessions_[index];
   BackendState& backend = runtime_.backends[session.backend];
   usable_servers(backend, &candidates_);
-  if (candidates_.empty()) return end(index, EndReason::kNoServer);
+  if (candidates_.empty()) {
+    // A use-server rule may still lead to a server that balancing does not take, like a backup or one that drains.
+    const uint32_t wanted = avoid == kNoCandidate ? wanted_server(session) : kNoIndex;
+    return wanted == kNoIndex ? end(index, EndReason::kNoServer) : give_server(index, wanted);
+  }
   if (avoid != kNoCandidate && candidates_.size() > 1) {
     std::erase_if(candidates_, [avoid](const Candidate& candidate) { return candidate.server == avoid; });
+  }
+  if (avoid == kNoCandidate) {
+    if (const uint32_t wanted = wanted_server(session); wanted != kNoIndex) return give_server(index, wanted);
   }
   const uint32_t server = pick_server(backend.config->balance, candidates_, source_key(session.source.host),
                                       backend.balance, runtime_.random);
   if (server == kNoCandidate) return enqueue(index, kNoIndex);
+  give_server(index, server);
+}
+
+void Sessions::give_server(uint32_t index, uint32_t server) {
+  const BackendState& backend = runtime_.backends[sessions_[index].backend];
   const ServerState& state = backend.servers[server];
   const int64_t limit = effective_maxconn(backend, state);
   if (limit > 0 && state.sessions >= limit) return enqueue(index, server);
@@ -220,6 +204,8 @@ void Sessions::connected(ConnSlot slot) {
   session.connected = session.peer.last = session.client.last = runtime_.now.mono;
   session.deadline = kNever;
   observe(runtime_.server(session.backend, session.server), true);
+  announce_client(session);
+  if (!runtime_.backends[session.backend].config->stick_rules.empty()) store_sticky(session);
   if (!session.peer.out.empty()) runtime_.act(action::Flush{session.peer.conn});
   if (session.client.ended) runtime_.act(action::ShutdownWrite{session.peer.conn});
   if (runtime_.frontends[session.frontend].config->logasap) log(session, EndReason::kClean, true);
@@ -279,6 +265,8 @@ void Sessions::release_server(Session& session) {
 void Sessions::receive(ConnSlot slot, std::string_view bytes) {
   Session& session = sessions_[slot.owner];
   const bool from_client = slot.kind == ConnKind::kClient;
+  if (session.state == SessionState::kHeader) return receive_header(slot.owner, bytes);
+  if (!from_client && !inspect_response(slot.owner, bytes)) return;
   SessionSide& from = from_client ? session.client : session.peer;
   SessionSide& to = from_client ? session.peer : session.client;
   from.last = runtime_.now.mono;
@@ -294,6 +282,7 @@ void Sessions::receive(ConnSlot slot, std::string_view bytes) {
     from.paused = true;
     runtime_.act(action::PauseReading{from.conn, true});
   }
+  if (session.state == SessionState::kInspecting) route(slot.owner, false);
 }
 
 void Sessions::drained(ConnSlot slot) {
@@ -324,12 +313,18 @@ void Sessions::eof(ConnSlot slot) {
       finish_if_done(index);
       if (session.state == SessionState::kEstablished) arm(index);
       return;
+    case SessionState::kHeader:
+      return end(index, EndReason::kClientAbort);
+    case SessionState::kInspecting:
+      if (session.peer.out.empty()) return end(index, EndReason::kClientAbort);
+      return route(index, true);
     case SessionState::kHeld:
     case SessionState::kQueued:
     case SessionState::kConnecting:
     case SessionState::kTurnaround:
       // Nobody waits for an answer: without a request, or when told to, the attempt is given up.
-      if (session.peer.out.empty() || runtime_.backends[session.backend].config->abortonclose) {
+      if (session.peer.out.empty() || session.backend == kNoIndex ||
+          runtime_.backends[session.backend].config->abortonclose) {
         end(index, EndReason::kClientAbort);
       }
       return;
@@ -385,6 +380,8 @@ Mono Sessions::deadline_of(const Session& session) const {
     case SessionState::kFree:
     case SessionState::kHeld:
       return kNever;
+    case SessionState::kHeader:
+    case SessionState::kInspecting:
     case SessionState::kQueued:
     case SessionState::kConnecting:
     case SessionState::kTurnaround:
@@ -412,6 +409,10 @@ void Sessions::timer(uint32_t index, uint32_t generation) {
   const Mono deadline = deadline_of(session);
   if (deadline > runtime_.now.mono) return arm(index);
   switch (session.state) {
+    case SessionState::kHeader:
+      return end(index, EndReason::kDeniedEarly);
+    case SessionState::kInspecting:
+      return route(index, true);
     case SessionState::kQueued:
       return end(index, EndReason::kQueueTimeout);
     case SessionState::kConnecting:

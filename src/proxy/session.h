@@ -7,7 +7,10 @@
 // while `server_held`; output queues are bounded by bufsize plus one received chunk.
 #pragma once
 
+#include <array>
 #include <deque>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +22,16 @@
 
 namespace holdfast::proxy {
 
-enum class SessionState : uint8_t { kFree, kHeld, kQueued, kConnecting, kTurnaround, kEstablished };
+enum class SessionState : uint8_t {
+  kFree,
+  kHeld,        // the frontend is full
+  kHeader,      // waits for a PROXY header
+  kInspecting,  // waits for bytes that content rules look at
+  kQueued,
+  kConnecting,
+  kTurnaround,
+  kEstablished,
+};
 
 enum class EndReason : uint8_t {
   kClean,
@@ -36,6 +48,9 @@ enum class EndReason : uint8_t {
   kMarkedDown,
   kMarkedUp,
   kKilled,
+  kDenied,       // by a content rule
+  kDeniedEarly,  // by a connection or session rule, or for a bad PROXY header: not logged
+  kResponseDenied,
 };
 
 struct SessionSide {
@@ -44,6 +59,23 @@ struct SessionSide {
   Mono last{};          // its last activity
   bool ended = false;   // it finished sending
   bool paused = false;  // we do not read it
+};
+
+/// What only sessions under rules have.
+struct SessionExtras {
+  struct Track {
+    uint32_t table = kNoIndex;
+    std::string key;
+    int64_t bytes_in = 0;  // already counted
+    int64_t bytes_out = 0;
+  };
+  std::array<Track, 3> tracks;
+  std::map<std::string, Value> variables;
+  bool expects_header = false;
+  bool inspected_frontend = false;  // its content rules are done
+  bool inspected_backend = false;
+  bool response_seen = false;
+  std::string header;  // a PROXY header that is not whole yet
 };
 
 struct Session {
@@ -74,10 +106,14 @@ struct Session {
   int64_t bytes_out = 0;
   Address source;
   Address destination;
+  std::unique_ptr<SessionExtras> extras;  // null = none
 };
 
 // What an idle connection costs here: the session and its two connection slots; queues hold nothing while empty.
 static_assert(sizeof(Session) + 2 * sizeof(ConnSlot) <= 1024);
+
+enum class RuleVerdict : uint8_t { kPass, kReject, kWait, kExpectHeader };
+class SampleContext;
 
 class Sessions final : public SessionControl {
  public:
@@ -111,8 +147,30 @@ class Sessions final : public SessionControl {
  private:
   uint32_t allocate();
   void admit(uint32_t index);
+  // session_rules.cc
+  static SessionExtras& extras(Session& session);
+  SampleContext context_of(const Session& session, const std::string& request, bool final) const;
+  bool admitted_by_rules(uint32_t index);
+  void begin(uint32_t index);
+  void receive_header(uint32_t index, std::string_view bytes);
+  void after_header(uint32_t index);
+  void route(uint32_t index, bool final);
+  bool inspect(uint32_t index, const ProxyConfig& config, bool final);
+  RuleVerdict run_rules(Session& session, const ProxyConfig& config, RuleStage stage, bool final,
+                        std::string_view response = {});
+  void apply_rule(Session& session, const ProxyConfig& config, const TcpRule& rule, const std::optional<Value>& value);
+  void track(Session& session, int slot, const std::string& table_name, const Value& value);
+  void untrack(Session& session);
+  template <typename F>
+  void for_tracked(Session& session, F each);
+  uint32_t wanted_server(Session& session);
+  void store_sticky(Session& session);
+  bool inspect_response(uint32_t index, std::string_view bytes);
+  void announce_client(Session& session);
+
   uint32_t choose_backend(Session& session) const;
   void assign(uint32_t index, uint32_t avoid);
+  void give_server(uint32_t index, uint32_t server);
   void enqueue(uint32_t index, uint32_t server);
   void dequeue(Session& session, uint32_t index);
   void connect(uint32_t index, uint32_t server);

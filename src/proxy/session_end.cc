@@ -21,6 +21,8 @@ constexpr ReasonRow kReasons[] = {
     {EndReason::kQueueFull, 'S', true},      {EndReason::kNoServer, 'S', true},
     {EndReason::kFrontendFull, 'P', true},   {EndReason::kMarkedDown, 'D', false},
     {EndReason::kMarkedUp, 'U', false},      {EndReason::kKilled, 'K', false},
+    {EndReason::kDenied, 'P', true},         {EndReason::kDeniedEarly, 'P', true},
+    {EndReason::kResponseDenied, 'P', true},
 };
 
 char state_letter(SessionState state) {
@@ -29,6 +31,9 @@ char state_letter(SessionState state) {
       return 'Q';
     case SessionState::kEstablished:
       return 'D';
+    case SessionState::kHeader:
+    case SessionState::kInspecting:
+      return 'R';
     case SessionState::kFree:
     case SessionState::kHeld:
     case SessionState::kConnecting:
@@ -77,6 +82,7 @@ void Sessions::end(uint32_t index, EndReason reason) {
   ++session.generation;  // stale timers and CLI references miss
   session.client.out.clear();
   session.peer.out.clear();
+  session.extras.reset();
   free_.push_back(index);
   --live_;
   if (state == SessionState::kHeld) return;
@@ -130,7 +136,9 @@ void Sessions::account_end(Session& session, EndReason reason) {
     if (session.server != kNoIndex) account(backend.servers[session.server].counters);
     if (session.server != kNoIndex) backend.servers[session.server].counters.last_session = runtime_.now.mono;
   }
-  log(session, reason, false);  // COMPAT: the frontend and the process still count the session, the others do not
+  untrack(session);
+  if (reason != EndReason::kDeniedEarly)
+    log(session, reason, false);  // COMPAT: the frontend and the process still count the session, the others do not
   --frontend.counters.current;
   --runtime_.process.current;
 }

@@ -41,6 +41,44 @@ CASES = {
     "tcp-check verb": ("backend b\n tcp-check sendd x\n", 1),
     "tcp-check unused": ("listen l\n bind 127.0.0.1:22090\n" + TIMEOUTS + " tcp-check connect\n", 0),
 }
+# Lines in a listen section that both must judge alike.
+LINES = {
+    "tcp-request connection reject if { src 1.2.3.0/24 }": 0,
+    "tcp-request connection reject if { src 1.2.3.x }": 1,
+    "tcp-request foo": 1,
+    "tcp-request content accept if { foo }": 1,
+    "tcp-request content reject unless WAIT_END": 0,
+    "tcp-request inspect-delay 5x": 1,
+    "tcp-request inspect-delay 5s": 0,
+    "tcp-request connection track-sc0 src": 1,
+    "stick-table type ip size 10k expire 1m store conn_rate(10s),foo": 1,
+    "stick-table type ip size 10k expire 1m store conn_rate(10s),conn_cur": 0,
+    "use-server nope if { src 1.1.1.1 }": 1,
+    "use-server s if { src 1.1.1.1 }": 0,
+    "tcp-request session reject if blah": 1,
+    "tcp-request connection reject iff x": 1,
+    "acl a src -f /nonexistent": 1,
+    "acl a src -m foo 1": 1,
+    "acl b be_conn(b1": 1,
+    "acl c nbsrv(l) gt 1": 0,
+    "tcp-request connection accept if { dst_port gt x }": 1,
+    "tcp-request connection accept if { dst_port 1:1024 } || { src_port gt 5 } !{ always_false }": 0,
+    "tcp-request content reject if { req.len gt 10 }": 0,
+    "tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }": 0,
+    "tcp-response content reject if { res.len gt 10 }": 0,
+    "stick on src": 1,
+    "option smtpchk EHLO a.b": 0,
+    "option mysql-check user": 1,
+    "option mysql-check foo": 1,
+    "option pgsql-check user x": 0,
+    "option pgsql-check": 1,
+    "option httpchk GET / HTTP/1.1": 0,
+    "http-check expect status 200": 0,
+    "http-check foo": 1,
+    "option ldap-check": 0,
+    "option ssl-hello-chk": 0,
+    "server t 127.0.0.1:2 send-proxy-v2 check check-send-proxy": 0,
+}
 CONDITIONS = {"1": 0, "": 1, "0": 1, "200rrr": 2, "version_atleast(2.4)": 0, "feature(THREAD) && !feature(NOPE)": 0,
               "streq(a,a) || foo": 2, "(1": 2, "defined(HOME)": 0}
 
@@ -71,13 +109,18 @@ def main():
             with open(path, "w", newline="") as file:
                 file.write(text)
             compare(name, ["-c", "-f", path], want)
+        for line, want in LINES.items():
+            path = os.path.join(directory, "t.cfg")
+            with open(path, "w") as file:
+                file.write("listen l\n bind 127.0.0.1:22090\n" + TIMEOUTS + " server s 127.0.0.1:1\n " + line + "\n")
+            compare(line, ["-c", "-f", path], want)
     for path in sorted(glob.glob(os.path.join(ROOT, "tests/conf/haproxy/*.cfg"))):
         compare(os.path.basename(path), ["-c", "-f", path], 1 if "glued" in path else 0)
     for condition, want in CONDITIONS.items():
         compare(f"-cc {condition!r}", ["-cc", condition], want)
     for failure in failures:
         print(failure)
-    print(f"{len(CASES) + len(CONDITIONS)} cases, {len(failures)} failures")
+    print(f"{len(CASES) + len(LINES) + len(CONDITIONS)} cases, {len(failures)} failures")
     return 1 if failures else 0
 
 

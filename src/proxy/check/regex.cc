@@ -17,10 +17,11 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
 
-std::expected<Regex, std::string> Regex::compile(std::string_view pattern) {
+std::expected<Regex, std::string> Regex::compile(std::string_view pattern, bool ignore_case) {
   if (pattern.find('\0') != std::string_view::npos) return std::unexpected(std::string("the pattern holds a NUL byte"));
   auto compiled = std::make_unique<Compiled>();
-  const int error = regcomp(&compiled->regex, std::string(pattern).c_str(), REG_EXTENDED | REG_NOSUB);
+  const int error =
+      regcomp(&compiled->regex, std::string(pattern).c_str(), REG_EXTENDED | REG_NOSUB | (ignore_case ? REG_ICASE : 0));
   if (error != 0) {
     char text[200];
     regerror(error, &compiled->regex, text, sizeof text);

@@ -12,7 +12,7 @@ namespace holdfast::proxy {
 class Regex {
  public:
   /// The error is the library's description.
-  static std::expected<Regex, std::string> compile(std::string_view pattern);
+  static std::expected<Regex, std::string> compile(std::string_view pattern, bool ignore_case = false);
   bool matches(std::string_view bytes) const;
 
   Regex(Regex&&) noexcept;

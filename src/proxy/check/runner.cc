@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/assert.h"
+#include "codec/proxy_header.h"
 #include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
@@ -175,6 +176,12 @@ void CheckRunner::connected(ConnSlot slot) {
   const Timeouts& timeouts = runtime_.backends[server.backend].config->timeouts;
   if (timeouts.check > Duration{} && timeouts.connect > Duration{}) {
     check.deadline = runtime_.now.mono + timeouts.check;
+  }
+  if (server.config->check_send_proxy && server.config->send_proxy != SendProxy::kNone) {
+    const bool was_empty = check.out.empty();
+    check.out.append(server.config->send_proxy == SendProxy::kV1 ? codec::encode_proxy_v1({}, {})
+                                                                 : codec::encode_proxy_v2_local());
+    if (was_empty) runtime_.act(action::Flush{check.conn});
   }
   perform(server, check.evaluator->connected());
 }

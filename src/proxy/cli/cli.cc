@@ -11,8 +11,8 @@
 namespace holdfast::proxy {
 namespace {
 
-std::array<std::span<const CliCommand>, 4> tables() {
-  return {show_commands(), server_commands(), session_commands(), explain_commands()};
+std::array<std::span<const CliCommand>, 5> tables() {
+  return {show_commands(), server_commands(), session_commands(), explain_commands(), table_commands()};
 }
 
 /// How many leading words of the command's name `words` begins with; -1 = they differ before either ends.

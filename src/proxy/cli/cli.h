@@ -68,6 +68,7 @@ std::span<const CliCommand> show_commands();
 std::span<const CliCommand> server_commands();
 std::span<const CliCommand> session_commands();
 std::span<const CliCommand> explain_commands();
+std::span<const CliCommand> table_commands();
 
 class Cli {
  public:

@@ -114,9 +114,12 @@ void frontend_row(Runtime& runtime, FrontendState& frontend, std::string* out) {
   row.set("rate", k.rate.read(runtime.now.mono));
   row.set("rate_lim", frontend.config->rate_limit_sessions);
   row.set("rate_max", k.rate.max());
+  row.set("dreq", k.denied_requests);
+  row.set("dcon", k.denied_connections);
+  row.set("dses", k.denied_sessions);
   row.set("conn_rate", k.rate.read(runtime.now.mono));
   row.set("conn_rate_max", k.rate.max());
-  row.set("conn_tot", k.total);
+  row.set("conn_tot", k.total + k.denied_connections);
   row.print(out);
 }
 
@@ -200,6 +203,8 @@ void backend_row(Runtime& runtime, BackendState& backend, std::string* out) {
   balanced(row, runtime, k);
   row.zeros(std::to_array<std::string_view>(
       {"dreq", "comp_in", "comp_out", "comp_byp", "comp_rsp", "agg_server_check_status", "agg_check_status"}));
+  row.set("dreq", k.denied_requests);
+  row.set("dresp", k.denied_responses);
   row.set("slim", backend.fullconn);
   int active = 0;
   int backup = 0;

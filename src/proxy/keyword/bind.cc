@@ -19,6 +19,7 @@ enum class BindOption : uint8_t {
   kExpose,
   kV6only,
   kV4v6,
+  kAcceptProxy,
   kIgnored,
   kIgnoredValue,
   kUnsupported,
@@ -50,7 +51,7 @@ constexpr BindRow kOptions[] = {
     {"severity-output", BindOption::kIgnoredValue, true},
     {"tfo", BindOption::kIgnored, false},
     {"defer-accept", BindOption::kIgnored, false},
-    {"accept-proxy", BindOption::kUnsupported, false},
+    {"accept-proxy", BindOption::kAcceptProxy, false},
     {"ssl", BindOption::kUnsupported, false},
     {"crt", BindOption::kUnsupported, true},
     {"transparent", BindOption::kUnsupported, false},
@@ -154,6 +155,9 @@ class BindLine {
           break;
         case BindOption::kV4v6:
           bind.v6only = false;
+          break;
+        case BindOption::kAcceptProxy:
+          bind.accept_proxy = true;
           break;
         case BindOption::kIgnored:
         case BindOption::kIgnoredValue:

@@ -91,6 +91,7 @@ std::span<const KeywordRow> check_keywords();
 std::span<const KeywordRow> option_keywords();
 std::span<const KeywordRow> routing_keywords();
 std::span<const KeywordRow> redis_keywords();
+std::span<const KeywordRow> table_keywords();
 
 /// The row for a keyword in a section kind, or null.
 const KeywordRow* find_keyword(std::string_view name, uint8_t section);

@@ -201,6 +201,12 @@ constexpr ServerRow kOptions[] = {
        s.on_marked_up_shutdown_backup = true;
        return "";
      }},
+    {"send-proxy", 0, HF_FLAG(send_proxy, SendProxy::kV1)},
+    {"send-proxy-v2", 0, HF_FLAG(send_proxy, SendProxy::kV2)},
+    {"no-send-proxy", 0, HF_FLAG(send_proxy, SendProxy::kNone)},
+    {"no-send-proxy-v2", 0, HF_FLAG(send_proxy, SendProxy::kNone)},
+    {"check-send-proxy", 0, HF_FLAG(check_send_proxy, true)},
+    {"no-check-send-proxy", 0, HF_FLAG(check_send_proxy, false)},
     {"weight", 1, set_weight},
     {"backup", 0, HF_FLAG(backup, true)},
     {"no-backup", 0, HF_FLAG(backup, false)},
@@ -237,9 +243,9 @@ constexpr ServerRow kOptions[] = {
 #undef HF_COUNT
 #undef HF_IGNORE
 
-constexpr std::string_view kUnsupported[] = {
-    "ssl",       "check-ssl", "send-proxy", "send-proxy-v2", "agent-check", "namespace",   "socks4", "check-send-proxy",
-    "resolvers", "no-ssl",    "redir",      "check-sni",     "check-alpn",  "healthcheck", "sni"};
+constexpr std::string_view kUnsupported[] = {"ssl",       "check-ssl",  "agent-check", "namespace",
+                                             "socks4",    "resolvers",  "no-ssl",      "redir",
+                                             "check-sni", "check-alpn", "healthcheck", "sni"};
 
 class ServerLine {
  public:
