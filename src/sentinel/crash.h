@@ -14,7 +14,7 @@ namespace holdfast::sentinel {
 
 inline constexpr int kRefusedNeeded = 2;
 inline constexpr Duration kWitnessWait = 50ms;  // for a replica's first answer
-inline constexpr Duration kDoubtMax = 200ms;
+inline constexpr Duration kDoubtMax = 1000ms;
 inline constexpr Duration kWitnessPeriod = 20ms;  // INFO to replicas that say the link is up
 
 /// A connection of the primary's command link ended or could not be made.

@@ -108,12 +108,14 @@ void Discovery::adopt_configuration(Primary& primary, const Instance& from, cons
   }
   primary.config_epoch = hello.config_epoch;
   core_.saver.request();
-  if (hello.primary_port == primary.address.port && core_.same_host(primary.address, hello.primary_host)) return;
+  // What we tell clients may be a promoted replica of a failover of ours that is not over: a newer configuration ends
+  // it, even if it names the address that the failover started from.
+  const NodeAddress old = core_.topology.current_address(primary);
+  if (hello.primary_port == old.port && core_.same_host(old, hello.primary_host)) return;
   core_.event(Event::kConfigUpdateFrom, from);
   core_.event_text(Event::kSwitchMaster, &primary,
-                   fmt::format("{} {} {} {} {}", primary.name, core_.announced(primary.address), primary.address.port,
-                               hello.primary_host, hello.primary_port));
-  const NodeAddress old = primary.address;
+                   fmt::format("{} {} {} {} {}", primary.name, core_.announced(old), old.port, hello.primary_host,
+                               hello.primary_port));
   change_address(core_, links_, primary, to);
   core_.run_reconfig_script(primary, "observer", old, primary.address);
 }

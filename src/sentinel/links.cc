@@ -160,6 +160,7 @@ void Links::established(ConnId conn, const Address& local) {
   Link& link = *link_of(conn);
   core_.touch_link(link);
   if (channel != &link.commands) return;
+  if (link.wants_pubsub && !link.pubsub.conn) retry_promptly(link);
   for (const InstanceId owner : link.owners) {
     Instance* instance = core_.topology.instance(owner);
     if (instance == nullptr) continue;
@@ -200,7 +201,8 @@ void Links::lost(ConnId conn, CloseReason reason) {
       note_lost(core_, static_cast<Primary&>(*instance), worked, reason);
     }
   }
-  if (worked) retry_promptly(*link);
+  // A process that just starts may have refused one of the two.
+  if (worked || (!commands && link->commands.established)) retry_promptly(*link);
   core_.touch_link(*link);
 }
 

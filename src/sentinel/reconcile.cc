@@ -24,6 +24,12 @@ void Reconcile::info_answered(Instance& instance, const codec::Reply& reply, Mon
   instance.info_asked = asked;
   record(instance, report);
   record_role(instance, report.role);
+  if (instance.kind == Kind::kPrimary && report.role == Role::kPrimary) {
+    // Now that it is known to be one, its predecessor can be told: hear it again.
+    for (const auto& [key, replica] : static_cast<Primary&>(instance).replicas) {
+      if (replica->former_primary && replica->role_reported == Role::kPrimary) replica->info_wanted = true;
+    }
+  }
   if (core_.tilt.active() || instance.kind != Kind::kReplica) return;
   if (report.role == Role::kPrimary) act_on_primary_role(instance);
   if (report.role == Role::kReplica) {
@@ -109,6 +115,13 @@ bool Reconcile::looks_sane(const Primary& primary) const {
          core_.since(*primary.info_at) < core_.periods.info * kSaneInfoPeriods;
 }
 
+/// Nothing suggests that the primary is being replaced: it is connected, and we voted for nobody since it became one.
+bool Reconcile::is_undisturbed(const Primary& primary) const {
+  const bool voted =
+      primary.leader_epoch > primary.config_epoch && primary.promised_until && core_.now.mono < *primary.promised_until;
+  return !voted && !primary.crash.lost_at && core_.topology.link_of(primary).ready();
+}
+
 bool Reconcile::not_down_for(const Instance& instance, Duration period) const {
   return !instance.s_down_since || core_.since(*instance.s_down_since) > period;
 }
@@ -120,7 +133,8 @@ void Reconcile::act_on_primary_role(Instance& replica) {
     return;
   }
   // The one we know to be the old primary is told at once, if a majority holds the newer configuration.
-  const bool known = replica.former_primary && is_fast(core_, primary) && majority_confirms(core_, primary);
+  const bool known = replica.former_primary && is_fast(core_, primary) && majority_confirms(core_, primary) &&
+                     (is_undisturbed(primary) || !core_.keeps(Rule::kMajorityConfirms));
   const Duration wait = known ? Duration::zero() : core_.periods.publish * kRoleChangePublishPeriods;
   if (!looks_sane(primary) || !not_down_for(replica, wait)) return;
   if (!known && core_.since(replica.role_reported_at) <= wait) return;

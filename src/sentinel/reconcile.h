@@ -26,6 +26,7 @@ class Reconcile {
   void act_on_wrong_primary(Instance& replica);
   void act_on_reconfiguration(Instance& replica);
   bool looks_sane(const Primary& primary) const;
+  bool is_undisturbed(const Primary& primary) const;
   bool not_down_for(const Instance& instance, Duration period) const;
   bool follows(const Instance& replica, const NodeAddress& address) const;
 

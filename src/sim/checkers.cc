@@ -89,8 +89,7 @@ void Checkers::elected(size_t number, uint64_t epoch) {
   }
   size_t votes = 0;
   for (size_t i = 0; i < sentinels_; ++i) {
-    const auto vote = votes_.find({i, epoch});
-    votes += vote != votes_.end() && vote->second == seen_[number].runid ? 1 : 0;
+    votes += given_.contains({i, epoch, seen_[number].runid}) ? 1 : 0;
   }
   if (votes < sentinels_ / 2 + 1) report(fmt::format("I11: s{} leads in epoch {} with {} votes", number, epoch, votes));
 }
@@ -107,6 +106,7 @@ void Checkers::ours_acted(size_t number, const sentinel::Sentinel& machine) {
   Seen& seen = seen_[number];
   if (seen.runid.empty()) seen.runid = machine.myid();
   const sentinel::Sentinel::Vote given = machine.vote("m");
+  if (!given.leader.empty()) given_.emplace(number, given.epoch, given.leader);
   if (given.durable) vote(number, given.leader, given.epoch);
   epochs(number, machine.current_epoch(), machine.config_epoch("m"), machine.primary_address("m"));
   const sentinel::Sentinel::Progress progress = machine.progress("m");
@@ -124,6 +124,7 @@ void Checkers::ours_acted(size_t number, const sentinel::Sentinel& machine) {
 
 void Checkers::model_acted(size_t number, const SentinelModelView& view) {
   seen_[number].runid = view.runid;
+  if (!view.leader.empty()) given_.emplace(number, view.leader_epoch, view.leader);
   vote(number, view.leader, view.leader_epoch);
   epochs(number, view.current_epoch, view.config_epoch, view.primary);
 }

@@ -18,6 +18,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "sentinel/sentinel.h"
@@ -69,8 +70,10 @@ class Checkers {
   std::vector<Seen> seen_;
   std::set<size_t> liars_;
   std::map<std::pair<size_t, uint64_t>, std::string> votes_;  // of a Sentinel in an epoch
-  std::map<uint64_t, size_t> leaders_;                        // of an epoch
-  std::map<uint64_t, Address> addresses_;                     // of a configuration epoch
+  // What was ever given, durable or not yet: one write of the disk may cover two epochs.
+  std::set<std::tuple<size_t, uint64_t, std::string>> given_;
+  std::map<uint64_t, size_t> leaders_;     // of an epoch
+  std::map<uint64_t, Address> addresses_;  // of a configuration epoch
   uint64_t highest_elected_ = 0;
   size_t lines_read_ = 0;
   int elections_ = 0;

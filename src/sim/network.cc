@@ -163,6 +163,7 @@ void State::transmit(Node& node, ConnId conn) {
     bytes.erase(0, split);
   }
   send(id, 1 - end, {Piece::Kind::kBytes, std::move(bytes)});
+  if (!node.boot->heeds_drained()) return;
   after(1us, [this, &node, conn, incarnation = node.incarnation] {
     input(node, incarnation, [&node, conn](Machine& machine, Now now_) {
       if (node.conns.contains(conn)) machine.drained(conn, now_);

@@ -13,6 +13,7 @@ namespace {
 class SentinelBoot final : public Boot {
  public:
   SentinelBoot(std::string config, uint32_t left_out) : config_(std::move(config)), left_out_(left_out) {}
+  bool heeds_drained() const override { return false; }
   std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
     const std::string& text = disk.emplace(kSentinelConf, config_).first->second;
     sentinel::Options options;

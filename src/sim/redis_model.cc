@@ -362,6 +362,7 @@ class RedisModel final : public Model {
 class ModelBoot final : public Boot {
  public:
   explicit ModelBoot(RedisModelOptions options) : options_(std::move(options)) {}
+  bool heeds_drained() const override { return false; }
   std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
     return std::make_unique<RedisModel>(options_, disk, seed);
   }

@@ -1,3 +1,4 @@
+// tidy: long because one program, every rule of it once.
 #include "sim/sentinel_model.h"
 
 #include <fmt/format.h>
@@ -95,7 +96,10 @@ class SentinelModel final : public Model {
   void save() {
     std::string text = fmt::format("{} {} {} {} {} {}", runid_, current_epoch_, config_epoch_, leader_epoch_,
                                    current_address().host, current_address().port);
-    for (const Peer& replica : replicas_) text += fmt::format(" {} {}", replica.address.host, replica.address.port);
+    for (const Peer& replica : replicas_) {
+      const Address& at = replica.address == current_address() ? primary_.address : replica.address;
+      text += fmt::format(" {} {}", at.host, at.port);
+    }
     disk_[kState] = text;
   }
 
@@ -583,6 +587,7 @@ class SentinelModel final : public Model {
 class ModelBoot final : public Boot {
  public:
   explicit ModelBoot(SentinelModelOptions options) : options_(std::move(options)) {}
+  bool heeds_drained() const override { return false; }
   std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
     return std::make_unique<SentinelModel>(options_, disk, seed);
   }

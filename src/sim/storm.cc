@@ -1,3 +1,4 @@
+// tidy: long because one picture and all that can happen to it.
 #include "sim/storm.h"
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@ class Observed final : public Boot {
     born_();
     return inner_->boot(disk, seed);
   }
+  bool heeds_drained() const override { return inner_->heeds_drained(); }
   void check(const Machine& machine) const override {
     inner_->check(machine);
     see_(machine);
@@ -87,11 +89,13 @@ class Storm {
     count_ = chance(4) ? 5 : 3;
     if (options_.kind == StormKind::kMixed) models_ = 1 + below(count_ - 1);
     strict_ = options_.kind == StormKind::kElections && chance(2);
+    one_is_enough_ = options_.kind == StormKind::kMinority || (options_.kind == StormKind::kElections && chance(2));
     down_after_ = 500ms + upto(1000ms);
     Weather out;
     if (chance(3)) out.delay_max = 5ms;
     if (options_.kind == StormKind::kElections) out.disk_max = chance(2) ? 60ms : 8ms;
-    if (!calm() && chance(4)) out.lost_per_thousand = static_cast<uint32_t>(1 + below(20));
+    const bool orderly = calm() || options_.kind == StormKind::kWipe;
+    if (!orderly && chance(4)) out.lost_per_thousand = static_cast<uint32_t>(1 + below(20));
     return out;
   }
 
@@ -107,16 +111,16 @@ class Storm {
       RedisModelOptions node;
       node.ip = ip(i);
       node.number = static_cast<uint32_t>(i + 1);
-      node.persistent = options_.kind != StormKind::kWipe && !chance(4);
+      const bool keeps = options_.kind == StormKind::kNewcomer || options_.kind == StormKind::kStale || !chance(4);
+      node.persistent = options_.kind != StormKind::kWipe && keeps;
       node.base = base;
       node.replid = replid;
-      node.full_sync = upto(300ms);
+      node.full_sync = options_.kind == StormKind::kNewcomer ? 20s : upto(300ms);
       if (i > 0) node.primary = {ip(0), kRedisPort, {}};
       if (options_.kind == StormKind::kNewcomer && i == 2) {
         node.base.clear();
         node.replid = prng_.hex(40);
         node.priority = 10;
-        node.full_sync = 20s;
       }
       world_.add_node(server(i), host(i), redis_model_boot(node));
     }
@@ -163,7 +167,7 @@ class Storm {
     }
     return out;
   }
-  size_t quorum() const { return options_.kind == StormKind::kMinority ? 1 : count_ / 2 + 1; }
+  size_t quorum() const { return one_is_enough_ ? 1 : count_ / 2 + 1; }
 
   // ---- faults ----------------------------------------------------------------------------------------------------
 
@@ -234,6 +238,8 @@ class Storm {
         return diverge();
       case StormKind::kNewcomer:
         return newcomer();
+      case StormKind::kStale:
+        return stale();
       case StormKind::kCount:
         break;
     }
@@ -309,7 +315,15 @@ class Storm {
   /// Nothing here is a reason to replace a primary that lives.
   void ripple() {
     rounds_ = 12;
-    switch (below(5)) {
+    switch (below(6)) {
+      case 5: {
+        // One Sentinel does not hear the primary, the others do.
+        const std::string deaf = host(kServers + below(count_));
+        cut(deaf, host(primary()), chance(2));
+        run_for(down_after_ * 3);
+        world_.heal_all();
+        break;
+      }
       case 0: {
         const std::string node = server(below(kServers));
         pause(node);
@@ -406,11 +420,16 @@ class Storm {
     run_for(upto(400ms));
     start(server(node));
     run_for(4s);
+    check_base();
+    run_for(12s);
+  }
+
+  /// The first writes of all are still there.
+  void check_base() {
     const Machine* now = world_.machine(server(primary()));
     if (now == nullptr || !good()) return;
     const std::vector<uint32_t>& writes = *truth_of(*now).writes;
     if (writes.size() < kBaseWrites || writes[0] != 1) checks_.report("I7: the data is gone: " + server(primary()));
-    run_for(12s);
   }
 
   /// The promoted node has to hold what the successor's own replica held.
@@ -447,14 +466,39 @@ class Storm {
     }
   }
 
+  /// The first primary is primary again, its successor returns: one Sentinel knows of the first change only.
+  void stale() {
+    rounds_ = 1;
+    kill(server(0));
+    run_for(4s);
+    const size_t successor = primary();
+    if (successor == 0 || !good()) return;
+    note("cut s0 off from the others");
+    for (size_t i = 1; i < count_; ++i) {
+      world_.cut(host(kServers), host(kServers + i));
+      world_.cut(host(kServers + i), host(kServers));
+    }
+    kill(server(3 - successor));
+    run_for(down_after_ + upto(1s));
+    kill(server(successor));
+    start(server(0));
+    run_for(6s);
+    if (address_of(1).host != ip(0) || !good()) return;
+    start(server(successor));
+    for (int i = 0; i < 40 && good(); ++i) {
+      run_for(100ms);
+      if (!truth_of(*world_.machine(server(0))).primary) checks_.report("I9: one that missed the change undid it");
+    }
+  }
+
   void newcomer() {
     rounds_ = 1;
     run_for(upto(3s));
+    kill(server(1));
+    run_for(upto(300ms));
     kill(server(0));
     run_for(4s);
-    const Machine* now = world_.machine(server(primary()));
-    if (!good() || primary() == 0 || now == nullptr) return;
-    if (truth_of(*now).writes->size() < kBaseWrites) checks_.report("I7: an empty node was promoted");
+    check_base();
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------
@@ -528,6 +572,7 @@ class Storm {
   size_t count_ = 3;
   size_t models_ = 0;
   bool strict_ = false;
+  bool one_is_enough_ = false;  // quorum 1: the majority of votes is needed all the same
   Duration down_after_{};
   World world_;
   Checkers checks_;
@@ -542,7 +587,7 @@ class Storm {
 
 std::string_view storm_name(StormKind kind) {
   constexpr std::array<std::string_view, static_cast<size_t>(StormKind::kCount)> kNames = {
-      "wild", "mixed", "calm", "elections", "minority", "wipe", "diverged", "newcomer"};
+      "wild", "mixed", "calm", "elections", "minority", "wipe", "diverged", "newcomer", "stale"};
   return kNames[static_cast<size_t>(kind)];
 }
 

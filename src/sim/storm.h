@@ -20,7 +20,8 @@ enum class StormKind : uint8_t {
   kMinority,   // a Sentinel hears nobody, or nobody but others that are too few
   kWipe,       // a primary without persistence restarts at once
   kDiverged,   // a cut-off primary goes on writing, returns, and its successor dies
-  kNewcomer,   // the primary dies while a new, favoured replica is still being filled
+  kNewcomer,   // everybody but a new replica that is still being filled dies
+  kStale,      // a Sentinel that missed a failover sees two primaries
   kCount,
 };
 std::string_view storm_name(StormKind kind);

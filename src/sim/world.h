@@ -29,6 +29,8 @@ class Boot {
  public:
   virtual ~Boot() = default;
   virtual std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) = 0;
+  /// Its machines do something when they are told that their output has left.
+  virtual bool heeds_drained() const { return true; }
   /// Called after every input of the machine; asserts its invariants.
   virtual void check(const Machine&) const {}
 };
