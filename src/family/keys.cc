@@ -19,12 +19,15 @@ using store::kNoExpiry;
 constexpr std::string_view kNoSuchKey = "ERR no such key";
 constexpr std::string_view kBadDbIndex = "ERR DB index is out of range";
 
-void del_command(Context& c) {
+void delete_keys(Context& c, bool lazily) {
+  const store::FreeingScope freeing(c.state.data->context(), lazily);
   int64_t removed = 0;
   for (const std::string_view name : c.argv.subspan(1)) removed += delete_key(c, c.key(name)) ? 1 : 0;
   c.dirty += static_cast<uint64_t>(removed);
   c.reply.integer(removed);
 }
+void del_command(Context& c) { delete_keys(c, c.state.settings.lazyfree_lazy_user_del); }
+void unlink_command(Context& c) { delete_keys(c, true); }
 
 int64_t count_present(Context& c, Touch touch) {
   int64_t found = 0;
@@ -299,10 +302,11 @@ void move_command(Context& c) {
 
 // Whole databases.
 
-bool read_flush_mode(Context& c) {
-  const bool known =
-      c.argv.size() == 1 ||
-      (c.argv.size() == 2 && (equal_ignoring_case(c.argv[1], "sync") || equal_ignoring_case(c.argv[1], "async")));
+/// Either way memory comes back in steps; ASYNC says that it counts as lazily freed.
+bool read_flush_mode(Context& c, bool& lazily) {
+  const std::string_view mode = c.argv.size() > 1 ? c.argv[1] : "";
+  lazily = c.argv.size() == 1 ? c.state.settings.lazyfree_lazy_user_flush : equal_ignoring_case(mode, "async");
+  const bool known = c.argv.size() == 1 || (c.argv.size() == 2 && (lazily || equal_ignoring_case(mode, "sync")));
   if (!known) c.reply.error(command::kSyntaxError);
   return known;
 }
@@ -317,19 +321,21 @@ void touch_all(Context& c, int db) {
 }
 
 void flushdb_command(Context& c) {
-  if (!read_flush_mode(c)) return;
+  bool lazily = false;
+  if (!read_flush_mode(c, lazily)) return;
   touch_all(c, c.session.db);
   c.dirty += c.db().size() + 1;
-  c.state.data->clear(static_cast<size_t>(c.session.db));
+  c.state.data->clear(static_cast<size_t>(c.session.db), lazily);
   if (c.state.awaited_keys > 0) c.services.databases_changed();
   c.reply.ok();
 }
 
 void flushall_command(Context& c) {
-  if (!read_flush_mode(c)) return;
+  bool lazily = false;
+  if (!read_flush_mode(c, lazily)) return;
   for (size_t db = 0; db < c.state.data->databases(); ++db) touch_all(c, static_cast<int>(db));
   c.dirty += c.state.data->size() + 1;
-  c.state.data->clear_all();
+  c.state.data->clear_all(lazily);
   if (c.state.awaited_keys > 0) c.services.databases_changed();
   c.reply.ok();
 }
@@ -376,7 +382,7 @@ constexpr Binding kBindings[] = {
     {"touch", touch_command},
     {"ttl", ttl_command},
     {"type", type_command},
-    {"unlink", del_command},
+    {"unlink", unlink_command},
 };
 
 }  // namespace

@@ -78,9 +78,13 @@ bool delete_key(Context& context, const Key& key) {
 
 void expire_key(State& state, Services& services, int db, const Key& key) {
   const std::string name(key.bytes);
-  state.data->db(static_cast<size_t>(db)).erase(key);
+  const bool lazily = state.settings.lazyfree_lazy_expire;
+  {
+    const store::FreeingScope freeing(state.data->context(), lazily);
+    state.data->db(static_cast<size_t>(db)).erase(key);
+  }
   ++state.stats.expired_keys;
-  services.propagate(db, {"DEL", name});
+  services.propagate(db, {lazily ? "UNLINK" : "DEL", name});
   notify_event(state, services, db, kNotifyExpired, "expired", name);
   touch_watchers(state, services, db, name);
 }

@@ -20,7 +20,16 @@ void object_encoding_command(Context& c) {
 }
 
 void object_refcount_command(Context& c) {
-  if (object_entry(c) != nullptr) c.reply.integer(1);
+  const Entry* entry = object_entry(c);
+  if (entry == nullptr) return;
+  // COMPAT: the original shares small integers, unless each needs an access time of its own.
+  constexpr int64_t kShared = 10000;
+  constexpr int64_t kSharedCount = 2147483647;
+  const int64_t integer = entry->type() == store::Type::kString ? entry->integer().value_or(-1) : -1;
+  const std::string_view policy = c.state.settings.maxmemory_policy;
+  const bool own_times = c.state.settings.maxmemory > 0 && (policy.ends_with("lru") || policy.ends_with("lfu"));
+  const bool shared = integer >= 0 && integer < kShared && !own_times;
+  c.reply.integer(shared ? kSharedCount : 1);
 }
 
 void object_idletime_command(Context& c) {

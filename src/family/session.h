@@ -82,6 +82,7 @@ struct Session {
   bool blocked = false;              // waits for an event (WAIT, SAVE...); its input is not worked off
   bool output_held = false;          // what is queued waits for an event before it is sent
   bool reading_paused = false;
+  size_t counted_bytes = 0;  // its buffers, as they stand in the server's sum (only while maxmemory is set)
 };
 
 }  // namespace holdfast::family

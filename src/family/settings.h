@@ -76,6 +76,16 @@ struct Settings {
   // Memory
   int64_t maxmemory = 0;
   std::string maxmemory_policy = "noeviction";
+  int64_t maxmemory_samples = 5;
+  int64_t maxmemory_eviction_tenacity = 10;
+  bool replica_ignore_maxmemory = true;
+  int64_t lfu_log_factor = 10;
+  int64_t lfu_decay_time_min = 1;
+  bool lazyfree_lazy_eviction = false;
+  bool lazyfree_lazy_expire = false;
+  bool lazyfree_lazy_server_del = false;
+  bool lazyfree_lazy_user_del = false;
+  bool lazyfree_lazy_user_flush = false;
   store::Limits limits;
 
   // Snapshots

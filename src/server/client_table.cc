@@ -55,6 +55,10 @@ void ClientTable::visit(store::FunctionRef<void(Session&)> visit) {
   }
 }
 
+void ClientTable::visit(store::FunctionRef<void(const Session&)> visit) const {
+  for (const auto& [id, session] : by_id_) visit(*session);
+}
+
 std::string client_line(const family::State& state, const Session& session, Now now) {
   std::string flags;
   const size_t subscriptions = family::subscriptions_of(state, session.id);

@@ -35,6 +35,7 @@ class ClientTable {
 
   /// In the order of client ids.
   void visit(store::FunctionRef<void(family::Session&)> visit);
+  void visit(store::FunctionRef<void(const family::Session&)> visit) const;
   size_t size() const { return by_id_.size(); }
 
  private:

@@ -155,9 +155,8 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
   }
   const command::Spec& spec = command::spec_at(resolved.index);
   const bool subscribed = family::subscriptions_of(host.state, session.id) > 0;
-  const size_t used = host.state.settings.maxmemory > 0 ? host.state.data->used_memory() : 0;
-  if (const auto refusal =
-          refuse({host.state, session, spec, resolved.index, argv, subscribed, host.good_replicas, used})) {
+  if (const auto refusal = refuse(
+          {host.state, session, spec, resolved.index, argv, subscribed, host.good_replicas, host.evictor, now})) {
     if (host.state.stats.commands_by_spec.size() > resolved.index) {
       ++host.state.stats.commands_by_spec[resolved.index].rejected;
     }

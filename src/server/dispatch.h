@@ -17,6 +17,8 @@
 
 namespace holdfast::server {
 
+class Evictor;
+
 /// Which handler serves which row; built once from the families' tables.
 class HandlerTable {
  public:
@@ -34,6 +36,7 @@ struct DispatchHost {
   /// Whether effects are to be kept: a backlog, a replica or an append-only file exists.
   bool propagating = false;
   size_t good_replicas = 0;
+  Evictor* evictor = nullptr;
   /// CLIENT PAUSE holds this command back: dispatch() answers false and has done nothing.
   bool paused_all = false;
   bool paused_writes = false;

@@ -14,6 +14,7 @@
 #include "server/acl_file.h"
 #include "server/aof.h"
 #include "server/blocked.h"
+#include "server/evict.h"
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
@@ -29,7 +30,7 @@ constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run
 constexpr Duration kHttpWarningEvery = 60s;
 constexpr Duration kIdleCheckPeriod = 1s;
 constexpr size_t kExpirePerTurn = 200;  // bounds the time one turn gives to active expiry
-constexpr size_t kReclaimPerTurn = 2000;
+constexpr size_t kReclaimPerTurn = 4000;
 
 }  // namespace
 
@@ -40,13 +41,14 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   state_.users.set_defaults({acl::Program::kServer, state_.settings.acl_pubsub_default == "allchannels"});
   state_.data = std::make_unique<store::Dataset>(static_cast<size_t>(state_.settings.databases),
                                                  store::HashSeed::from(state_.prng));
-  state_.data->context().limits = state_.settings.limits;
+  apply_store_settings();
   state_.stats.commands_by_spec.resize(command::all_specs().size());
   saving_ = std::make_unique<Saving>(*this);
   aof_ = std::make_unique<AppendOnly>(*this);
   shutdown_ = std::make_unique<Shutdown>(*this);
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
+  evictor_ = std::make_unique<Evictor>(*this);
   acl_file_ = std::make_unique<AclFile>(*this);
 }
 
@@ -63,6 +65,8 @@ void Engine::end_turn(Now now) {
     Session* session = clients_.find(touched_[i]);
     if (session == nullptr) continue;
     session->flush_pending = false;
+    if (state_.settings.maxmemory > 0) [[unlikely]]
+      count_buffers(*session);
     if (session->held && !session->held->empty()) {
       const bool waited = session->held->waits();
       session->held->mark(aof_->fed());
@@ -249,6 +253,8 @@ void Engine::process_input(Session& session, Now now) {
   }
   session.input.finish();
   if (session.closing) return;
+  if (state_.settings.maxmemory > 0) [[unlikely]]
+    count_buffers(session);
   if (session.close_after_reply) {
     if (session.held && !session.held->empty()) return;  // its last replies wait for the disk
     return drop_session(session, action::CloseMode::kFlush, now);
@@ -331,6 +337,7 @@ DispatchHost Engine::dispatch_host() {
           .propagator = propagator_,
           .propagating = keeps_effects(),
           .good_replicas = guarded ? replication_->good_replicas(now_) : 0,
+          .evictor = evictor_.get(),
           .paused_all = paused(true),
           .paused_writes = paused(false)};
 }
@@ -354,6 +361,7 @@ void Engine::forget_session(Session& session, Now now) {
   state_.shard_hub.forget(session.id);
   over_soft_limit_.erase(session.id);
   std::erase(paused_, session.id);
+  client_bytes_ -= std::exchange(session.counted_bytes, 0);
   blocked_->session_gone(session.id);
   replication_->session_gone(session, now);
   shutdown_->session_gone(session.id);
@@ -378,6 +386,7 @@ void Engine::drained(ConnId conn, Now now) {
   now_ = now;
   if (Session* session = clients_.find(conn)) {
     over_soft_limit_.erase(session->id);
+    if (state_.settings.maxmemory > 0) count_buffers(*session);
     replication_->drained(*session, now);
   }
   end_turn(now);
@@ -392,7 +401,8 @@ void Engine::tick(Now now) {
   blocked_->tick(now);
   expire_due(now);
   close_idle(now);
-  if (state_.data->pending() > 0) state_.data->reclaim(kReclaimPerTurn);
+  if (state_.data->can_reclaim()) state_.data->reclaim(kReclaimPerTurn);
+  if (evictor_->running()) evictor_->make_room(now);
   saving_->work(now);
   aof_->work(now);
   replication_->work(now);
@@ -401,7 +411,7 @@ void Engine::tick(Now now) {
 }
 
 Mono Engine::next_deadline() const {
-  if (state_.data->pending() > 0) return now_.mono;
+  if (state_.data->can_reclaim() || evictor_->running()) return now_.mono;
   Mono next = std::min(
       {saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(), shutdown_->next_deadline()});
   next = std::min(next, blocked_->next_deadline());

@@ -26,6 +26,7 @@ namespace holdfast::server {
 class AclFile;
 class AppendOnly;
 class Blocked;
+class Evictor;
 class Replication;
 class Saving;
 class Shutdown;
@@ -85,6 +86,12 @@ class Engine final : public Machine, public family::Services {
   const AppendOnly& append_only() const { return *aof_; }
   const Shutdown& shutdown_state() const { return *shutdown_; }
   const Blocked& blocked() const { return *blocked_; }
+  /// Bytes of requests not carried out and replies not sent; of replicas' links apart from it.
+  struct BufferBytes {
+    size_t normal = 0;
+    size_t replicas = 0;
+  };
+  BufferBytes buffer_bytes() const;
   void check_invariants() const;
 
   // Services
@@ -135,6 +142,7 @@ class Engine final : public Machine, public family::Services {
   friend class AofLoad;
   friend class AppendOnly;
   friend class Blocked;
+  friend class Evictor;
   friend class Replication;
   friend class Saving;
   friend class Shutdown;
@@ -167,6 +175,11 @@ class Engine final : public Machine, public family::Services {
   void forget_session(family::Session& session, Now now);
   void drop_session(family::Session& session, action::CloseMode mode, Now now);
   void expire_due(Now now);
+  /// What maxmemory bounds: data and the buffers of all clients but replicas.
+  size_t counted_memory() const { return state_.data->used_memory() + client_bytes_; }
+  void apply_store_settings();
+  void count_buffers(family::Session& session);
+  void count_all_buffers();
   void close_idle(Now now);
   enum class PauseReason : uint8_t { kClient, kShutdown, kFailover };
   void pause(PauseReason why, Mono until, bool writes_only);
@@ -194,6 +207,8 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<Shutdown> shutdown_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
+  std::unique_ptr<Evictor> evictor_;
+  size_t client_bytes_ = 0;  // sum of Session::counted_bytes
   std::unique_ptr<AclFile> acl_file_;
 
   std::vector<ConnId> touched_;  // sessions with new output in this turn

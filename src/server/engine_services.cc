@@ -11,6 +11,7 @@
 #include "server/aof.h"
 #include "server/blocked.h"
 #include "server/engine.h"
+#include "server/evict.h"
 #include "server/info.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -18,6 +19,7 @@
 
 namespace holdfast::server {
 
+using family::Role;
 using family::Session;
 
 std::string Engine::client_line(const Session& session, Now now) const {
@@ -97,6 +99,7 @@ std::string Engine::info(std::span<const std::string_view> sections, Now now) {
 void Engine::reset_stats() {
   const size_t specs = state_.stats.commands_by_spec.size();
   state_.stats = {};
+  state_.data->context().freed_lazily = 0;
   state_.stats.commands_by_spec.resize(specs);
   aof_->reset_stats();
 }
@@ -127,7 +130,11 @@ std::string Engine::config_set(std::span<const std::string_view> pairs, Now now)
 }
 
 void Engine::apply_setting(const ConfigRow& row, Now now) {
-  state_.data->context().limits = state_.settings.limits;
+  apply_store_settings();
+  if (row.name.starts_with("maxmemory")) {
+    count_all_buffers();
+    evictor_->wake();
+  }
   if (row.name == "repl-backlog-size") replication_->resize_backlog();
   if (row.name == "appendonly" && !state_.loading && state_.settings.appendonly != aof_->enabled()) {
     state_.settings.appendonly ? aof_->enable(now) : aof_->disable(now);
@@ -138,6 +145,31 @@ void Engine::apply_setting(const ConfigRow& row, Now now) {
     state_.users.set_defaults({acl::Program::kServer, state_.settings.acl_pubsub_default == "allchannels"});
   }
   // COMPAT: connections that are open keep the rights they have when a password appears.
+}
+
+void Engine::apply_store_settings() {
+  store::Context& context = state_.data->context();
+  context.limits = state_.settings.limits;
+  context.free_at_once_max =
+      state_.settings.lazyfree_lazy_server_del ? store::Context::kFreeAtOnceMaxLazily : store::Context::kFreeAtOnceMax;
+}
+
+void Engine::count_buffers(Session& session) {
+  const size_t bytes = session.role == Role::kReplica ? 0 : session.output.size() + session.input.held();
+  client_bytes_ += bytes - session.counted_bytes;
+  session.counted_bytes = bytes;
+}
+
+void Engine::count_all_buffers() {
+  clients_.visit([&](Session& session) { count_buffers(session); });
+}
+
+Engine::BufferBytes Engine::buffer_bytes() const {
+  BufferBytes sum;
+  clients_.visit([&](const Session& session) {
+    (session.role == Role::kReplica ? sum.replicas : sum.normal) += session.output.size() + session.input.held();
+  });
+  return sum;
 }
 
 void Engine::config_rewrite(Session& session) {

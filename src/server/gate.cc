@@ -5,6 +5,7 @@
 #include "base/error_text.h"
 #include "base/text.h"
 #include "family/denial.h"
+#include "server/evict.h"
 
 namespace holdfast::server {
 namespace {
@@ -37,9 +38,21 @@ Refused permission(const GateInput& in) {
 }
 
 Refused out_of_memory(const GateInput& in) {
-  const auto limit = static_cast<uint64_t>(in.state.settings.maxmemory);
-  const bool over = limit > 0 && in.used_memory > limit && in.session.role != Role::kPrimary;
-  if (!over || !in.spec.is(command::kDenyOom)) return std::nullopt;
+  if (in.state.settings.maxmemory <= 0 || in.evictor == nullptr) [[likely]]
+    return std::nullopt;
+  const bool failed = in.evictor->make_room(in.now) == Evictor::Outcome::kFailed;
+  if (!failed || in.session.role == Role::kPrimary) return std::nullopt;
+  // Inside MULTI nothing may be queued: the queue takes memory too.
+  const bool transaction = in.session.transaction.open;
+  const bool ends_it = in.spec.name == "exec" || in.spec.name == "discard" || in.spec.name == "quit" ||
+                       in.spec.name == "reset" || in.spec.name == "watch" || in.spec.name == "multi";
+  bool denied = in.spec.is(command::kDenyOom) || (transaction && !ends_it);
+  if (transaction && in.spec.name == "exec") {
+    for (const family::QueuedCommand& queued : in.session.transaction.queue) {
+      denied |= command::spec_at(queued.spec).is(command::kDenyOom);
+    }
+  }
+  if (!denied) return std::nullopt;
   return error("OOM command not allowed when used memory > 'maxmemory'.");
 }
 

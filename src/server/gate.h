@@ -1,6 +1,7 @@
 // The gate: the ordered table of checks a command passes before its handler runs.
 //
-// Source: the order and texts of redis-server 7.2. Each check looks at values only; the first one that refuses wins.
+// Source: the order and texts of redis-server 7.2. Each check looks at values only, but for the one that
+// makes room first where memory is bounded; the first one that refuses wins.
 #pragma once
 
 #include <optional>
@@ -13,6 +14,8 @@
 
 namespace holdfast::server {
 
+class Evictor;
+
 struct GateInput {
   const family::State& state;
   const family::Session& session;
@@ -21,7 +24,8 @@ struct GateInput {
   std::span<const std::string_view> words;
   bool subscribed = false;
   size_t good_replicas = 0;
-  size_t used_memory = 0;
+  Evictor* evictor = nullptr;
+  Now now{};
 };
 
 struct Refusal {

@@ -60,7 +60,9 @@ std::string clients_section(const Input& in) {
 }
 
 std::string memory_section(const Input& in) {
-  const uint64_t used = in.state.data->used_memory();
+  const Engine::BufferBytes buffers = in.engine.buffer_bytes();
+  const uint64_t dataset = in.state.data->used_memory();
+  const uint64_t used = dataset + buffers.normal + buffers.replicas;
   const ProcessUsage& usage = in.engine.usage();
   const auto limit = static_cast<uint64_t>(in.state.settings.maxmemory);
   const double fragmentation = used == 0 ? 0 : static_cast<double>(usage.resident_bytes) / static_cast<double>(used);
@@ -68,13 +70,15 @@ std::string memory_section(const Input& in) {
          field("used_memory_rss", usage.resident_bytes) + field("used_memory_rss_human", human(usage.resident_bytes)) +
          field("used_memory_peak", std::max(used, usage.peak_resident_bytes)) +
          field("used_memory_peak_human", human(std::max(used, usage.peak_resident_bytes))) +
-         field("used_memory_dataset", used) + field("total_system_memory", usage.total_system_memory) +
+         field("used_memory_dataset", dataset) + field("total_system_memory", usage.total_system_memory) +
          field("total_system_memory_human", human(usage.total_system_memory)) + field("maxmemory", limit) +
          field("maxmemory_human", human(limit)) + field("maxmemory_policy", in.state.settings.maxmemory_policy) +
          field("mem_fragmentation_ratio", fmt::format("{:.2f}", fragmentation)) +
-         field("mem_not_counted_for_evict", 0) + field("mem_replication_backlog", 0) + field("mem_clients_slaves", 0) +
-         field("mem_clients_normal", 0) + field("mem_allocator", "holdfast") + field("active_defrag_running", 0) +
-         field("lazyfree_pending_objects", in.state.data->pending()) + field("lazyfreed_objects", 0);
+         field("mem_not_counted_for_evict", buffers.replicas) + field("mem_replication_backlog", 0) +
+         field("mem_clients_slaves", buffers.replicas) + field("mem_clients_normal", buffers.normal) +
+         field("mem_allocator", "holdfast") + field("active_defrag_running", 0) +
+         field("lazyfree_pending_objects", in.state.data->pending()) +
+         field("lazyfreed_objects", in.state.data->context().freed_lazily);
 }
 
 std::string persistence_section(const Input& in) {

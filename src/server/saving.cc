@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/error_text.h"
 #include "base/version.h"
+#include "family/access.h"
 #include "family/lookup.h"
 #include "persist/rdb_load.h"
 #include "persist/snapshot.h"
@@ -47,6 +48,11 @@ std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, Image image) c
   options.checksum = state.settings.rdbchecksum;
   options.newest = image == Image::kNewest;
   options.as_commands = image == Image::kLog && !state.settings.aof_use_rdb_preamble;
+  const std::string_view policy = state.settings.maxmemory_policy;
+  options.access = policy.ends_with("lru")   ? persist::SaveOptions::Access::kLru
+                   : policy.ends_with("lfu") ? persist::SaveOptions::Access::kLfu
+                                             : persist::SaveOptions::Access::kNone;
+  options.access_now = static_cast<uint32_t>(unix_seconds(now.wall)) & 0xffffff;
   return std::make_unique<persist::Snapshot>(*engine_.state_.data, info, options);
 }
 
@@ -54,7 +60,13 @@ std::unique_ptr<persist::RdbLoader> Saving::make_loader(bool as_primary, Now now
   const store::Context& context = engine_.state_.data->context();
   auto data = std::make_unique<store::Dataset>(engine_.state_.data->databases(), context.seed);
   data->context().limits = context.limits;
+  data->context().free_at_once_max = context.free_at_once_max;
+  family::refresh_access_clock(engine_.state_, now);
+  data->context().fresh_access = context.fresh_access;
+  data->context().overwriting_keeps_access = context.overwriting_keeps_access;
   persist::LoadOptions options;
+  options.lfu = family::tracks_frequency(engine_.state_);
+  options.access_now = options.lfu ? context.fresh_access >> 8 : context.fresh_access;
   options.skip_expired = as_primary;
   options.now_ms = unix_ms(now.wall);
   options.limits.verify_checksum = engine_.state_.settings.rdbchecksum;

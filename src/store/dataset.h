@@ -29,23 +29,27 @@ class Dataset {
 
   /// SWAPDB. O(1).
   void swap(size_t a, size_t b) noexcept { databases_[a].swap(databases_[b]); }
-  /// FLUSHDB: O(1), memory comes back through reclaim().
-  void clear(size_t index);
-  void clear_all();
+  /// FLUSHDB: O(1), memory comes back through reclaim(). `lazily`: the keys count in lazyfreed_objects.
+  void clear(size_t index, bool lazily = false);
+  void clear_all(bool lazily = false);
   /// Keys of all databases.
   size_t size() const;
 
-  /// Frees at most `limit` keys of cleared databases; true when none are left that can be freed now
-  /// (a table read by a snapshot waits). FLUSHALL SYNC calls it with SIZE_MAX.
+  /// Frees at most about `limit` keys of cleared databases and elements of large deleted collections; true when none
+  /// are left that can be freed now (a table read by a snapshot waits).
   bool reclaim(size_t limit);
-  /// Keys waiting to be freed: lazyfree_pending_objects.
+  /// Keys and collections waiting to be freed: lazyfree_pending_objects.
   size_t pending() const;
+  /// Whether reclaim() has something to do.
+  bool can_reclaim() const;
 
   /// Bytes of entries, values and tables, those waiting for reclaim included.
   size_t used_memory() const;
   void check_invariants() const;
 
  private:
+  bool reclaim_doomed(size_t& limit);
+
   Context context_;
   std::vector<Keyspace> databases_;
   std::vector<std::unique_ptr<KeyTable>> graveyard_;

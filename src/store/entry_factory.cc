@@ -141,13 +141,45 @@ StringBlock* EntryFactory::new_block(Context& context, size_t size, size_t capac
   return block;
 }
 
+namespace {
+
+/// What freeing a value costs, in the original's units: allocations, not elements.
+size_t effort(const Entry& entry) {
+  constexpr size_t kPerListNode = 100;
+  switch (entry.encoding()) {
+    case Encoding::kQuicklist:
+      return entry.length() / kPerListNode + 1;
+    case Encoding::kHashtable:
+    case Encoding::kSkiplist:
+      return entry.length();
+    case Encoding::kStream: {
+      size_t sum = entry.stream().nodes();
+      for (const auto& [name, group] : entry.stream().groups()) sum += 1 + group.pending().size();
+      return sum;
+    }
+    default:
+      return 1;
+  }
+}
+
+}  // namespace
+
 void EntryFactory::destroy_value(Context& context, const Entry& entry) {
   const Parts held = parts(entry);
   auto* const body = reinterpret_cast<void*>(held.word);
-  switch (held.type) {
-    case Type::kString:
-      if (held.form == Form::kBlock) context.heap.release(body, block_of(held.word).block_bytes());
-      return;
+  if (held.type == Type::kString) {
+    if (held.form == Form::kBlock) context.heap.release(body, block_of(held.word).block_bytes());
+    return;
+  }
+  if (effort(entry) > context.free_at_once_max) {
+    context.doomed.push_back({held.type, body, context.free_at_once_max == Context::kFreeAtOnceMaxLazily});
+    return;
+  }
+  destroy_collection(context, held.type, body);
+}
+
+void EntryFactory::destroy_collection(Context& context, Type type, void* body) {
+  switch (type) {
     case Type::kList:
       destroy_body(context, static_cast<List*>(body));
       return;
@@ -163,8 +195,32 @@ void EntryFactory::destroy_value(Context& context, const Entry& entry) {
     case Type::kStream:
       destroy_body(context, static_cast<Stream*>(body));
       return;
+    case Type::kString:
+      break;
   }
   HF_UNREACHABLE();
+}
+
+bool EntryFactory::dismantle(Context& context, const Doomed& doomed, size_t elements) {
+  const bool empty = [&] {
+    switch (doomed.type) {
+      case Type::kList:
+        return static_cast<List*>(doomed.body)->dismantle(elements);
+      case Type::kHash:
+        return static_cast<Hash*>(doomed.body)->dismantle(elements);
+      case Type::kSet:
+        return static_cast<Set*>(doomed.body)->dismantle(elements);
+      case Type::kSortedSet:
+        return static_cast<SortedSet*>(doomed.body)->dismantle(elements);
+      case Type::kStream:
+        return static_cast<Stream*>(doomed.body)->dismantle(elements);
+      case Type::kString:
+        break;
+    }
+    HF_UNREACHABLE();
+  }();
+  if (empty) destroy_collection(context, doomed.type, doomed.body);
+  return empty;
 }
 
 void EntryFactory::free_shell(Context& context, Entry* entry) { context.heap.release(entry, shell_bytes(*entry)); }

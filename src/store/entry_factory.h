@@ -51,8 +51,11 @@ class EntryFactory {
   static void put_bytes(Context& context, Parts& parts, std::string_view value);
   /// Chooses a form for a string; may allocate a block.
   static void put_text(Context& context, Parts& parts, std::string_view value);
-  /// Frees what `entry` points to, not the entry.
+  /// Frees what `entry` points to, not the entry; large collections go to context.doomed.
   static void destroy_value(Context& context, const Entry& entry);
+  static void destroy_collection(Context& context, Type type, void* body);
+  /// About `elements` of a doomed collection; true when it is freed.
+  static bool dismantle(Context& context, const Doomed& doomed, size_t elements);
   static void free_shell(Context& context, Entry* entry);
   static void destroy(Context& context, Entry* entry);
   /// The value of `entry` copied: `parts` with form, text or word replaced.

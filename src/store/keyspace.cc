@@ -41,6 +41,15 @@ void Keyspace::for_each(FunctionRef<bool(const Entry&)> visit) const {
   keys_->table.for_each([&](void* item) { return visit(entry_of(item)); });
 }
 
+void Keyspace::sample(Prng& prng, size_t count, bool expiring_only, FunctionRef<void(const Entry&)> visit) const {
+  keys_->table.sample(prng, count, expiring_only, [&](void* item) {
+    const Entry& entry = entry_of(item);
+    if (expiring_only && !entry.has_expiry()) return false;
+    visit(entry);
+    return true;
+  });
+}
+
 Entry* Keyspace::find_for_write(const Key& key) {
   Table& table = keys_->table;
   auto* const entry = static_cast<Entry*>(table.find(key));
@@ -155,7 +164,8 @@ std::span<char> Keyspace::edit_string(const Key& key, size_t size) {
     return {block->data(), size};
   }
   if (size > kInlineStringMax) {
-    StringBlock* const block = EntryFactory::new_block(*context_, size, grown_capacity(size));
+    // A string that is made at this length may never grow.
+    StringBlock* const block = EntryFactory::new_block(*context_, size, held.empty() ? size : grown_capacity(size));
     if (kept > 0) std::memcpy(block->data(), held.data(), kept);
     std::memset(block->data() + kept, 0, size - kept);
     parts.form = Form::kBlock;

@@ -32,7 +32,8 @@ struct KeyTable {
   Table table;
   Context* context;
   size_t expiring = 0;
-  uint32_t pins = 0;  // snapshots that still read it
+  uint32_t pins = 0;    // snapshots that still read it
+  bool lazily = false;  // counted in lazyfreed_objects
 };
 
 class Keyspace {
@@ -53,6 +54,8 @@ class Keyspace {
   /// One home bucket per call; see Table::scan for the guarantee.
   uint64_t scan(uint64_t cursor, FunctionRef<void(const Entry&)> visit) const;
   const Entry* random(Prng& prng) const { return static_cast<const Entry*>(keys_->table.random(prng)); }
+  /// About `count` keys at random, all of them with an expiry if `expiring_only`; neighbours more often than chance.
+  void sample(Prng& prng, size_t count, bool expiring_only, FunctionRef<void(const Entry&)> visit) const;
   /// In bucket order until `visit` answers false; no writes meanwhile.
   void for_each(FunctionRef<bool(const Entry&)> visit) const;
 

@@ -91,6 +91,9 @@ class Table {
   uint64_t scan(uint64_t cursor, FunctionRef<void(void*)> visit) const;
   /// Uniform but for crowded buckets; null if empty.
   void* random(Prng& prng) const;
+  /// Items at random, at most `count` of those `wanted` says yes to (the same one maybe twice); with `due_only` from
+  /// segments where something expires, neighbours together. At least one, if any item of those segments is wanted.
+  void sample(Prng& prng, size_t count, bool due_only, FunctionRef<bool(void*)> wanted) const;
   /// In segment and bucket order until `visit` answers false. No writes meanwhile.
   void for_each(FunctionRef<bool(void*)> visit) const;
   /// Empties the table into `take`, at most `limit` items per call; true when nothing is left. No hook: for tables

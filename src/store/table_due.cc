@@ -1,7 +1,9 @@
-// The due heap of a Table: a binary heap of segments by the earliest expiry that may be inside.
+// The due heap of a Table: a binary heap of segments by the earliest expiry that may be inside; samples of what
+// expires.
 #include <utility>
 
 #include "base/assert.h"
+#include "base/prng.h"
 #include "store/table.h"
 
 namespace holdfast::store {
@@ -65,6 +67,26 @@ void Table::due_down(uint32_t index) {
     due_heap_[index]->due_index = index;
     index = least;
   }
+}
+
+void Table::sample(Prng& prng, size_t count, bool due_only, FunctionRef<bool(void*)> wanted) const {
+  if (!due_only) {
+    for (size_t i = 0; i < count && size_ > 0; ++i) wanted(random(prng));
+    return;
+  }
+  if (due_heap_.empty()) return;
+  size_t found = 0;
+  const auto look_into = [&](const Segment& segment, uint64_t from) {
+    for (uint32_t i = 0; i < segment.bucket_count() && found < count; ++i) {
+      const auto bucket = static_cast<uint32_t>((from + i) & (segment.bucket_count() - 1));
+      for_each_in_bucket(segment, bucket, [&](void* item) {
+        if (found < count && wanted(item)) ++found;
+      });
+    }
+  };
+  look_into(*due_heap_[prng.below(due_heap_.size())], prng.next());
+  // Bounds may be out of date: a segment may hold nothing that expires any more.
+  for (size_t i = 0; i < due_heap_.size() && found == 0; ++i) look_into(*due_heap_[i], 0);
 }
 
 }  // namespace holdfast::store

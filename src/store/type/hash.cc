@@ -59,6 +59,10 @@ void Hash::free_item(void* item) {
   context_->heap.release(item, bytes);
 }
 
+bool Hash::dismantle(size_t elements) {
+  return !table_ || table_->drain(elements, [&](void* item) { free_item(item); });
+}
+
 Hash* Hash::clone() const {
   Hash* const copy = make_body<Hash>(*context_);
   copy->packed_ = packed_.clone(context_->heap);

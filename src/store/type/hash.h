@@ -28,6 +28,8 @@ class Hash {
   Hash& operator=(const Hash&) = delete;
   ~Hash();
   Hash* clone() const;
+  /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
+  bool dismantle(size_t elements);
 
   size_t size() const;
   bool empty() const { return size() == 0; }

@@ -13,6 +13,17 @@ List::~List() {
   for (size_t i = 0; i < nodes_.size(); ++i) nodes_[i].packed.clear(context_->heap);
 }
 
+bool List::dismantle(size_t elements) {
+  for (size_t freed = 0; !nodes_.empty() && freed < elements;) {
+    Node& node = nodes_.back();
+    freed += node.count;
+    size_ -= node.count;
+    node.packed.clear(context_->heap);
+    nodes_.pop_back();
+  }
+  return nodes_.empty();
+}
+
 List* List::clone() const {
   List* const copy = make_body<List>(*context_);
   for (size_t i = 0; i < nodes_.size(); ++i) {

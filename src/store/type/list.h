@@ -27,6 +27,8 @@ class List {
   ~List();
   /// Deep copy, made with the same context.
   List* clone() const;
+  /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
+  bool dismantle(size_t elements);
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

@@ -51,6 +51,10 @@ void Set::free_item(void* item) {
   context_->heap.release(item, bytes);
 }
 
+bool Set::dismantle(size_t elements) {
+  return !table_ || table_->drain(elements, [&](void* item) { free_item(item); });
+}
+
 Set* Set::clone() const {
   Set* const copy = make_body<Set>(*context_);
   copy->encoding_ = encoding_;

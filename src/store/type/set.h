@@ -26,6 +26,8 @@ class Set {
   Set& operator=(const Set&) = delete;
   ~Set();
   Set* clone() const;
+  /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
+  bool dismantle(size_t elements);
 
   size_t size() const;
   bool empty() const { return size() == 0; }

@@ -76,6 +76,11 @@ SortedSet::SortedSet(Context& context) : context_(&context) {}
 
 SortedSet::~SortedSet() { packed_.clear(context_->heap); }
 
+/// The tree is freed with the body: its nodes are few beside the items.
+bool SortedSet::dismantle(size_t elements) {
+  return !big_ || big_->table.drain(elements, [&](void* item) { big_->free_item(item); });
+}
+
 SortedSet* SortedSet::clone() const {
   SortedSet* const copy = make_body<SortedSet>(*context_);
   copy->packed_ = packed_.clone(context_->heap);

@@ -31,6 +31,8 @@ class SortedSet {
   SortedSet& operator=(const SortedSet&) = delete;
   ~SortedSet();
   SortedSet* clone() const;
+  /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
+  bool dismantle(size_t elements);
 
   size_t size() const;
   bool empty() const { return size() == 0; }

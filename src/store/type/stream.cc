@@ -20,6 +20,16 @@ Stream::~Stream() {
   for (Place at = nodes_.begin(); at != nodes_.end(); nodes_.forward(at)) nodes_.at(at).clear(context_->heap);
 }
 
+bool Stream::dismantle(size_t elements) {
+  for (size_t freed = 0; !nodes_.empty() && freed < elements;) {
+    const Place last = nodes_.last();
+    freed += nodes_.at(last).live() + 1;
+    drop_node(last);
+  }
+  length_ = 0;
+  return nodes_.empty();
+}
+
 Stream* Stream::clone() const {
   Stream* const copy = make_body<Stream>(*context_);
   for (Place at = nodes_.begin(); at != nodes_.end(); nodes_.forward(at)) {

@@ -45,6 +45,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream();
   Stream* clone() const;
+  /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
+  bool dismantle(size_t elements);
 
   size_t size() const { return length_; }
   bool empty() const { return length_ == 0; }
