@@ -50,16 +50,16 @@ Evictor::Outcome Evictor::make_room(Now now) {
   if (state.replication.is_replica && state.settings.replica_ignore_maxmemory) return Outcome::kEnough;
   if (engine_.paused(false) || !over()) return Outcome::kEnough;
   // What was deleted before counts until it is freed.
-  if (state.data->pending() > 0) state.data->reclaim(kReclaimedPerCall);
+  if (state.data->can_reclaim()) state.data->reclaim(kReclaimedPerCall);
   Policy policy{};
   const bool may_evict = policy_of(state.settings, policy);
   const size_t keys_max = keys_per_call(state.settings.maxmemory_eviction_tenacity);
   for (size_t keys = 0; over(); ++keys) {
-    running_ = keys == keys_max || (keys > 0 && state.data->pending() > 0);
+    running_ = keys == keys_max || (keys > 0 && state.data->can_reclaim());
     if (running_) return Outcome::kRunning;
     Candidate victim;
     if (!may_evict || !choose(policy, now, victim)) {
-      running_ = state.data->pending() > 0;
+      running_ = state.data->can_reclaim();
       return running_ ? Outcome::kRunning : Outcome::kFailed;
     }
     evict(victim, now);
