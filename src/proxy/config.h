@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "proxy/check/program.h"
 #include "proxy/config_server.h"
+#include "proxy/http/http_config.h"
 #include "proxy/log_target.h"
 #include "proxy/redis/redis_config.h"
 #include "proxy/rule/rule_config.h"
@@ -57,6 +58,7 @@ struct ProxyConfig {
   Duration inspect_delay{};
   Duration response_inspect_delay{};
   TableConfig table;
+  HttpConfig http;
   std::string default_backend;
   bool tcplog = false;
   std::string log_format;

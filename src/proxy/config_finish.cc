@@ -49,7 +49,25 @@ void check_timeouts(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
                   kind_word(proxy), proxy.name));
 }
 
+/// In `mode http` a section answers by itself or not at all.
+void check_http_mode(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  const bool forwards = !proxy.servers.empty() || !proxy.default_backend.empty() || !proxy.use_backends.empty();
+  if (forwards) {
+    diagnostics.alert(fmt::format(
+        "config : {} '{}' : 'mode http' is not supported with servers or backends: only 'mode tcp' forwards. In "
+        "'mode http' a section answers by itself (monitor-uri, stats, http-request return, deny, redirect, "
+        "use-service prometheus-exporter).",
+        kind_word(proxy), proxy.name));
+  }
+  for (const HttpRule& rule : proxy.http.rules) {
+    if (rule.problem.empty()) continue;
+    diagnostics.alert(fmt::format("config : parsing [{}:{}] : 'http-request' : {}.", rule.source.file, rule.source.line,
+                                  rule.problem));
+  }
+}
+
 void check_http_only(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  if (proxy.http.enabled) return check_http_mode(proxy, diagnostics);
   auto each = [&](auto matches, std::string_view format) {
     for (const std::string& name : proxy.http_only) {
       if (matches(name)) diagnostics.warn(fmt::format(fmt::runtime(format), name, kind_word(proxy), proxy.name));

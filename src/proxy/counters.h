@@ -58,6 +58,8 @@ struct Counters {
   int64_t server_aborts = 0;
   int64_t balanced = 0;  // chosen by the algorithm
   int64_t connects = 0;  // attempts
+  int64_t request_errors = 0;
+  int64_t intercepted = 0;  // requests answered by ourselves
   int64_t denied_connections = 0;
   int64_t denied_sessions = 0;
   int64_t denied_requests = 0;

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "proxy/check/runner.h"
 #include "proxy/cli/cli.h"
+#include "proxy/http/responder.h"
 #include "proxy/redis/primary_watch.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
@@ -30,6 +31,7 @@ struct Proxy::Parts final : ActionSink, CliHost {
         states(runtime, sessions),
         checks(runtime, states),
         primaries(runtime, states, checks),
+        http(runtime, sessions, states),
         cli(runtime, sessions, states, checks, *this) {
     sessions.set_states(&states);
     sessions.set_suspicions(&checks);
@@ -57,6 +59,7 @@ struct Proxy::Parts final : ActionSink, CliHost {
   ServerStates states;
   CheckRunner checks;
   PrimaryWatch primaries;
+  HttpResponder http;
   Cli cli;
   std::vector<std::pair<uint32_t, uint32_t>> resolving;  // by job: backend, server
   size_t resolving_left = 0;
@@ -149,7 +152,7 @@ void Proxy::Parts::exit(int code) {
 }
 
 void Proxy::Parts::finish_if_idle() {
-  if (runtime.stopping && sessions.count() == 0) exit(0);
+  if (runtime.stopping && sessions.count() == 0 && http.count() == 0) exit(0);
 }
 
 void Proxy::Parts::bind_failed(const ListenerState& listener, int error) {
@@ -187,6 +190,8 @@ ConnId Proxy::accepted(const Accepted& from, Now now) {
   const auto index = static_cast<uint32_t>(from.listener);
   HF_ASSERT(index < parts_->runtime.listeners.size());
   if (parts_->runtime.listeners[index].frontend == kNoIndex) return parts_->cli.accept(index, from);
+  const uint32_t frontend = parts_->runtime.listeners[index].frontend;
+  if (parts_->runtime.frontends[frontend].config->http.enabled) return parts_->http.accept(index, from);
   return parts_->sessions.accept(index, from);
 }
 
@@ -224,6 +229,8 @@ void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
       return parts_->cli.receive(*slot, bytes);
     case ConnKind::kSentinel:
       return parts_->primaries.links().receive(*slot, bytes);
+    case ConnKind::kHttp:
+      return parts_->http.receive(*slot, bytes);
     case ConnKind::kNone:
       return;
   }
@@ -246,6 +253,9 @@ void Proxy::eof(ConnId conn, Now now) {
       break;
     case ConnKind::kSentinel:
       parts_->primaries.links().eof(*slot);
+      break;
+    case ConnKind::kHttp:
+      parts_->http.eof(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -270,6 +280,9 @@ void Proxy::closed(ConnId conn, Closed why, Now now) {
       break;
     case ConnKind::kSentinel:
       parts_->primaries.links().closed(*slot);
+      break;
+    case ConnKind::kHttp:
+      parts_->http.closed(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -322,6 +335,9 @@ void Proxy::tick(Now now) {
       case TimerKind::kSentinel:
         parts_->primaries.links().timer(entry.index, entry.generation);
         break;
+      case TimerKind::kHttp:
+        parts_->http.timer(entry.index, entry.generation);
+        break;
       case TimerKind::kSettle:
         parts_->primaries.settle_timer();
         break;
@@ -348,6 +364,8 @@ OutQueue& Proxy::output(ConnId conn) {
       return parts_->cli.output(*slot);
     case ConnKind::kSentinel:
       return parts_->primaries.links().output(*slot);
+    case ConnKind::kHttp:
+      return parts_->http.output(*slot);
     case ConnKind::kNone:
       break;
   }

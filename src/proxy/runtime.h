@@ -127,7 +127,7 @@ struct ListenerState {
   bool answered = false;
 };
 
-enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel };
+enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel, kHttp };
 struct ConnSlot {
   uint32_t generation = 0;
   ConnKind kind = ConnKind::kNone;

@@ -104,6 +104,8 @@ class Host {
     }
     return connect.conn;
   }
+  /// What was on its way out of the connection that was closed last.
+  const std::string& flushed() const { return flushed_; }
   bool is_closed(ConnId conn) const {
     return std::ranges::any_of(closes, [conn](const auto& close) { return close.first == conn; });
   }

@@ -12,7 +12,7 @@
 
 namespace holdfast::proxy {
 
-enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle };
+enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle, kHttp };
 
 struct TimerEntry {
   Mono at{};

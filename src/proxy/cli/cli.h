@@ -103,6 +103,8 @@ class Cli {
 
 /// Words of one command: separated by spaces, a backslash keeps the next character.
 std::vector<std::string> split_cli_words(std::string_view command);
+/// `show info`: one `Name: value` per line.
+std::string info_text(Runtime& runtime, size_t sessions);
 /// The list that `help` and unknown commands print, for commands that share words with `words`.
 std::string cli_help(const std::vector<std::string>& words, CliLevel level, bool all);
 

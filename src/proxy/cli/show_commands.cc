@@ -38,69 +38,7 @@ void run_show_stat(CliContext& c) {
   c.out = stat_csv(c.runtime, selection);
 }
 
-void run_show_info(CliContext& c) {
-  Runtime& r = c.runtime;
-  const int64_t uptime = to_ms(r.now.mono - r.started.mono) / 1000;
-  auto line = [&c](std::string_view name, auto value) { c.out += fmt::format("{}: {}\n", name, value); };
-  int64_t listening = 0;
-  for (const ListenerState& listener : r.listeners) listening += listener.listening;
-  line("Name", "HAProxy");
-  line("Version", kVersion);
-  line("Release_date", kReleaseDate);
-  line("Nbthread", 1);
-  line("Nbproc", 1);
-  line("Process_num", 1);
-  line("Pid", r.options.pid);
-  line("Uptime", fmt::format("{}d {}h{:02}m{:02}s", uptime / 86400, uptime / 3600 % 24, uptime / 60 % 60, uptime % 60));
-  line("Uptime_sec", uptime);
-  for (std::string_view name : {"Memmax_MB", "PoolAlloc_MB", "PoolUsed_MB", "PoolFailed"}) line(name, 0);
-  line("Ulimit-n", r.options.max_sockets);
-  line("Maxsock", r.options.max_sockets);
-  line("Maxconn", r.maxconn);
-  line("Hard_maxconn", r.maxconn);
-  line("CurrConns", r.process.current);
-  line("CumConns", r.connections_total);
-  line("CumReq", r.process.total);
-  for (std::string_view name : {"MaxSslConns", "CurrSslConns", "CumSslConns", "Maxpipes", "PipesUsed", "PipesFree"}) {
-    line(name, 0);
-  }
-  const int64_t rate = r.process.rate.read(r.now.mono);
-  line("ConnRate", rate);
-  line("ConnRateLimit", 0);
-  line("MaxConnRate", r.process.rate.max());
-  line("SessRate", rate);
-  line("SessRateLimit", 0);
-  line("MaxSessRate", r.process.rate.max());
-  for (std::string_view name :
-       {"SslRate", "SslRateLimit", "MaxSslRate", "SslFrontendKeyRate", "SslFrontendMaxKeyRate",
-        "SslFrontendSessionReuse_pct", "SslBackendKeyRate", "SslBackendMaxKeyRate", "SslCacheLookups", "SslCacheMisses",
-        "CompressBpsIn", "CompressBpsOut", "CompressBpsRateLim"}) {
-    line(name, 0);
-  }
-  line("Tasks", r.timers.size());
-  line("Run_queue", 0);
-  line("Idle_pct", 100);
-  line("node", r.config.global.node.empty() ? r.options.node : r.config.global.node);
-  if (!r.config.global.description.empty()) line("description", r.config.global.description);
-  line("Stopping", r.stopping ? 1 : 0);
-  line("Jobs", static_cast<int64_t>(c.sessions.count()) + listening + 1);
-  line("Unstoppable Jobs", 0);
-  line("Listeners", listening);
-  for (std::string_view name : {"ActivePeers", "ConnectedPeers", "DroppedLogs", "BusyPolling", "FailedResolutions"}) {
-    line(name, 0);
-  }
-  line("TotalBytesOut", r.bytes_out);
-  line("TotalSplicedBytesOut", 0);
-  line("BytesOutRate", 0);
-  line("DebugCommandsIssued", 0);
-  line("CumRecvLogs", 0);
-  line("Build info", kVersion);
-  line("Memmax_bytes", 0);
-  line("PoolAlloc_bytes", 0);
-  line("PoolUsed_bytes", 0);
-  line("Start_time_sec", unix_seconds(r.started.wall));
-  line("Tainted", 0);
-}
+void run_show_info(CliContext& c) { c.out = info_text(c.runtime, c.sessions.count()); }
 
 /// Bits of srv_check_state: running, configured, enabled, paused.
 int check_state_bits(const ServerState& server) {
@@ -204,6 +142,71 @@ constexpr CliCommand kCommands[] = {
 };
 
 }  // namespace
+
+std::string info_text(Runtime& r, size_t sessions) {
+  std::string out;
+  const int64_t uptime = to_ms(r.now.mono - r.started.mono) / 1000;
+  auto line = [&out](std::string_view name, auto value) { out += fmt::format("{}: {}\n", name, value); };
+  int64_t listening = 0;
+  for (const ListenerState& listener : r.listeners) listening += listener.listening;
+  line("Name", "HAProxy");
+  line("Version", kVersion);
+  line("Release_date", kReleaseDate);
+  line("Nbthread", 1);
+  line("Nbproc", 1);
+  line("Process_num", 1);
+  line("Pid", r.options.pid);
+  line("Uptime", fmt::format("{}d {}h{:02}m{:02}s", uptime / 86400, uptime / 3600 % 24, uptime / 60 % 60, uptime % 60));
+  line("Uptime_sec", uptime);
+  for (std::string_view name : {"Memmax_MB", "PoolAlloc_MB", "PoolUsed_MB", "PoolFailed"}) line(name, 0);
+  line("Ulimit-n", r.options.max_sockets);
+  line("Maxsock", r.options.max_sockets);
+  line("Maxconn", r.maxconn);
+  line("Hard_maxconn", r.maxconn);
+  line("CurrConns", r.process.current);
+  line("CumConns", r.connections_total);
+  line("CumReq", r.process.total);
+  for (std::string_view name : {"MaxSslConns", "CurrSslConns", "CumSslConns", "Maxpipes", "PipesUsed", "PipesFree"}) {
+    line(name, 0);
+  }
+  const int64_t rate = r.process.rate.read(r.now.mono);
+  line("ConnRate", rate);
+  line("ConnRateLimit", 0);
+  line("MaxConnRate", r.process.rate.max());
+  line("SessRate", rate);
+  line("SessRateLimit", 0);
+  line("MaxSessRate", r.process.rate.max());
+  for (std::string_view name :
+       {"SslRate", "SslRateLimit", "MaxSslRate", "SslFrontendKeyRate", "SslFrontendMaxKeyRate",
+        "SslFrontendSessionReuse_pct", "SslBackendKeyRate", "SslBackendMaxKeyRate", "SslCacheLookups", "SslCacheMisses",
+        "CompressBpsIn", "CompressBpsOut", "CompressBpsRateLim"}) {
+    line(name, 0);
+  }
+  line("Tasks", r.timers.size());
+  line("Run_queue", 0);
+  line("Idle_pct", 100);
+  line("node", r.config.global.node.empty() ? r.options.node : r.config.global.node);
+  if (!r.config.global.description.empty()) line("description", r.config.global.description);
+  line("Stopping", r.stopping ? 1 : 0);
+  line("Jobs", static_cast<int64_t>(sessions) + listening + 1);
+  line("Unstoppable Jobs", 0);
+  line("Listeners", listening);
+  for (std::string_view name : {"ActivePeers", "ConnectedPeers", "DroppedLogs", "BusyPolling", "FailedResolutions"}) {
+    line(name, 0);
+  }
+  line("TotalBytesOut", r.bytes_out);
+  line("TotalSplicedBytesOut", 0);
+  line("BytesOutRate", 0);
+  line("DebugCommandsIssued", 0);
+  line("CumRecvLogs", 0);
+  line("Build info", kVersion);
+  line("Memmax_bytes", 0);
+  line("PoolAlloc_bytes", 0);
+  line("PoolUsed_bytes", 0);
+  line("Start_time_sec", unix_seconds(r.started.wall));
+  line("Tainted", 0);
+  return out;
+}
 
 std::span<const CliCommand> show_commands() { return kCommands; }
 

@@ -95,7 +95,7 @@ void common(Row& row, const ProxyConfig& proxy, std::string_view service, int ty
   row.set("iid", proxy.id);
   row.set("sid", sid);
   row.set("type", type);
-  row.set("mode", "tcp");
+  row.set("mode", proxy.http.enabled ? "http" : "tcp");
 }
 
 void frontend_row(Runtime& runtime, FrontendState& frontend, std::string* out) {
@@ -115,6 +115,11 @@ void frontend_row(Runtime& runtime, FrontendState& frontend, std::string* out) {
   row.set("rate_lim", frontend.config->rate_limit_sessions);
   row.set("rate_max", k.rate.max());
   row.set("dreq", k.denied_requests);
+  row.set("ereq", k.request_errors);
+  if (frontend.config->http.enabled) {
+    row.set("intercepted", k.intercepted);
+    row.set("req_tot", k.intercepted);
+  }
   row.set("dcon", k.denied_connections);
   row.set("dses", k.denied_sessions);
   row.set("conn_rate", k.rate.read(runtime.now.mono));

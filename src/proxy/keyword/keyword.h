@@ -92,6 +92,7 @@ std::span<const KeywordRow> option_keywords();
 std::span<const KeywordRow> routing_keywords();
 std::span<const KeywordRow> redis_keywords();
 std::span<const KeywordRow> table_keywords();
+std::span<const KeywordRow> http_keywords();
 
 /// The row for a keyword in a section kind, or null.
 const KeywordRow* find_keyword(std::string_view name, uint8_t section);
@@ -103,6 +104,8 @@ std::string_view kind_word(const ProxyConfig& proxy);
 
 /// `option X` where X chooses the kind of health check. False = X is none of these.
 bool parse_check_option(KeywordContext& context, std::string_view name);
+/// HTTP-only: accepted in a TCP proxy and mentioned once, when the file was read.
+void remember_http_only(KeywordContext& context);
 /// Used by `log` in global and proxies.
 bool parse_log_target(KeywordContext& context, LogTarget* target);
 /// Parses one address list and the options of `bind` and `stats socket`. False = an alert was given.

@@ -12,10 +12,14 @@ namespace {
 void parse_mode(KeywordContext& c) {
   const std::string_view mode = c.word(1);
   if (mode == "tcp") {
-    c.at_most(2, "mode tcp");
+    if (c.at_most(2, "mode tcp")) c.proxy->http.enabled = false;
     return;
   }
-  if (mode == "http") return c.alert("'mode http' is not supported, only 'mode tcp' is.");
+  if (mode == "http") {
+    // Whether the section only answers by itself is known at its end.
+    if (c.at_most(2, "mode http")) c.proxy->http.enabled = true;
+    return;
+  }
   if (mode == "health") {
     return c.alert("'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead.");
   }
@@ -200,13 +204,7 @@ void parse_log_tag(KeywordContext& c) {
   if (c.at_most(2, "log-tag")) c.proxy->log_tag = std::string(c.word(1));
 }
 
-/// HTTP-only: accepted in a TCP proxy and mentioned once, when the file was read.
-void parse_http_only(KeywordContext& c) {
-  for (const std::string& seen : c.proxy->http_only) {
-    if (seen == c.word(0)) return;
-  }
-  c.proxy->http_only.emplace_back(c.word(0));
-}
+void parse_http_only(KeywordContext& c) { remember_http_only(c); }
 void parse_accepted(KeywordContext&) {}
 void parse_unsupported(KeywordContext& c) { c.alert("'{}' is not supported by this version.", c.word(0)); }
 
@@ -241,12 +239,9 @@ constexpr KeywordRow kRows[] = {
     {"log-format", kInProxies, parse_log_format, "shape of session log lines"},
     {"error-log-format", kInProxies, parse_log_format, "accepted"},
     {"log-tag", kInProxies, parse_log_tag, "tag of log lines"},
-    {"http-request", kInProxies, parse_http_only, "HTTP only"},
     {"http-response", kInProxies, parse_http_only, "HTTP only"},
     {"http-after-response", kInProxies, parse_http_only, "HTTP only"},
-    {"stats", kInProxies, parse_http_only, "HTTP only"},
     {"cookie", kInProxies, parse_http_only, "HTTP only"},
-    {"monitor-uri", kInProxies, parse_http_only, "HTTP only"},
     {"errorfile", kInProxies, parse_http_only, "HTTP only"},
     {"compression", kInProxies, parse_http_only, "HTTP only"},
     {"load-server-state-from-file", kInProxies, parse_accepted, "accepted"},

@@ -5,9 +5,9 @@
 namespace holdfast::proxy {
 
 std::span<const std::span<const KeywordRow>> all_keywords() {
-  static const std::array<std::span<const KeywordRow>, 10> kTables = {
-      global_keywords(), section_keywords(), bind_keywords(), server_keywords(), check_keywords(),
-      option_keywords(), routing_keywords(), log_keywords(),  redis_keywords(),  table_keywords(),
+  static const std::array<std::span<const KeywordRow>, 11> kTables = {
+      global_keywords(),  section_keywords(), bind_keywords(),  server_keywords(), check_keywords(), option_keywords(),
+      routing_keywords(), log_keywords(),     redis_keywords(), table_keywords(),  http_keywords(),
   };
   return kTables;
 }
