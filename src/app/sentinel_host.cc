@@ -122,6 +122,10 @@ int run_sentinel(const std::string& program, const std::vector<std::string>& arg
   options.utc_offset = utc_offset_at(unix_seconds(net::read_clock().wall));
   options.is_executable = is_executable;
   options.cpu_usage = cpu_usage;
+  options.secret = random_secret();
+  if (const std::string aclfile = sentinel::process_settings(options.conf).aclfile; !aclfile.empty()) {
+    options.acl_file = net::read_whole_file(aclfile);
+  }
   sentinel::Sentinel machine(std::move(options));
   HostOptions host_options;
   host_options.signals = {SIGTERM, SIGINT};

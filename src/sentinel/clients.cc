@@ -31,7 +31,7 @@ bool Clients::refuse(ConnId conn, const Accepted& from) {
   std::string_view why;
   if (clients_.size() >= static_cast<size_t>(core_.settings.maxclients)) {
     why = "-ERR max number of clients reached\r\n";
-  } else if (core_.settings.protected_mode && core_.settings.requirepass.empty() && !is_loopback(from.peer)) {
+  } else if (core_.settings.protected_mode && core_.users.default_is_open() && !is_loopback(from.peer)) {
     why = kDenied;
   }
   if (why.empty()) return false;
@@ -51,7 +51,7 @@ ConnId Clients::accept(const Accepted& from) {
   client->peer = to_string(from.peer);
   client->local = to_string(from.local);
   client->resp = core_.settings.client_default_resp;
-  client->authenticated = core_.settings.requirepass.empty();
+  client->authenticated = core_.users.default_is_open();
   client->since = core_.now.mono;
   client->last_seen = core_.now.mono;
   by_conn_[conn] = client->id;

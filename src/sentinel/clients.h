@@ -36,6 +36,7 @@ struct Client {
   codec::RequestStream in;
   int resp = 2;
   bool authenticated = false;
+  acl::UserId user = acl::kDefaultUser;
   bool closing = false;  // nothing more is read
   enum class Replies : uint8_t { kOn, kOff, kSkipNext, kSkipThis } replies = Replies::kOn;
   bool no_evict = false;

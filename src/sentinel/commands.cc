@@ -95,6 +95,7 @@ void Commands::execute(CommandContext& context, const Args& args) {
                     "in this context",
                     client.last_command));
   }
+  if (!spec.is(command::kNoAuth) && !permits(context, index, args)) return;
   (this->*row->handler)(context, args);
 }
 
@@ -115,24 +116,27 @@ void Commands::ping(CommandContext& context, const Args& args) {
   }
 }
 
-bool Commands::check_password(CommandContext& context, std::string_view user, std::string_view password) {
-  if (user == "default" && (core_.settings.requirepass.empty() || password == core_.settings.requirepass)) {
+bool Commands::check_password(CommandContext& context, std::string_view user, std::string_view password,
+                              std::string_view command) {
+  if (const std::optional<acl::UserId> id = core_.users.authenticate(user, password)) {
+    context.client.user = *id;
     context.client.authenticated = true;
     return true;
   }
+  note_denial(context.client, acl::Denied::kAuth, command, user);
   context.reply.error("WRONGPASS invalid username-password pair or user is disabled.");
   return false;
 }
 
 void Commands::auth(CommandContext& context, const Args& args) {
   if (args.size() > 3) return context.reply.error("ERR syntax error");
-  if (args.size() == 2 && core_.settings.requirepass.empty()) {
+  if (args.size() == 2 && core_.users.at(acl::kDefaultUser).no_password()) {
     return context.reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
   }
   const std::string_view user = args.size() == 3 ? args[1] : "default";
-  if (check_password(context, user, args.back())) context.reply.ok();
+  if (check_password(context, user, args.back(), args[0])) context.reply.ok();
 }
 
 void Commands::hello(CommandContext& context, const Args& args) {
@@ -146,7 +150,7 @@ void Commands::hello(CommandContext& context, const Args& args) {
   std::optional<std::string_view> name;
   for (size_t i = 2; i < args.size(); ++i) {
     if (equal_ignoring_case(args[i], "AUTH") && i + 2 < args.size()) {
-      if (!check_password(context, args[i + 1], args[i + 2])) return;
+      if (!check_password(context, args[i + 1], args[i + 2], args[0])) return;
       i += 2;
     } else if (equal_ignoring_case(args[i], "SETNAME") && i + 1 < args.size()) {
       name = args[++i];
@@ -266,7 +270,8 @@ void Commands::reset(CommandContext& context, const Args&) {
   clients_.hub().forget(client.id);
   client.resp = 2;
   client.name.clear();
-  client.authenticated = core_.settings.requirepass.empty();
+  client.user = acl::kDefaultUser;
+  client.authenticated = core_.users.default_is_open();
   client.replies = Client::Replies::kOn;
   context.reply.set_version(2);
   context.reply.simple("RESET");

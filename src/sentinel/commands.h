@@ -39,7 +39,30 @@ class Commands final : public Executor {
   void sentinel(CommandContext& context, const Args& args);
 
  private:
-  bool check_password(CommandContext& context, std::string_view user, std::string_view password);
+  bool check_password(CommandContext& context, std::string_view user, std::string_view password,
+                      std::string_view command);
+  bool permits(CommandContext& context, command::SpecIndex index, const Args& args);
+  void note_denial(const Client& client, acl::Denied reason, std::string_view object, std::string_view username);
+  void end_sessions(acl::UserId user, CommandContext& context);
+  void end_forbidden_subscriptions(acl::UserId user, CommandContext& context);
+
+ public:
+  // The rows of the table in commands_acl.cc.
+  void acl_setuser(CommandContext& context, const Args& args);
+  void acl_deluser(CommandContext& context, const Args& args);
+  void acl_getuser(CommandContext& context, const Args& args);
+  void acl_list(CommandContext& context, const Args& args);
+  void acl_users(CommandContext& context, const Args& args);
+  void acl_whoami(CommandContext& context, const Args& args);
+  void acl_cat(CommandContext& context, const Args& args);
+  void acl_genpass(CommandContext& context, const Args& args);
+  void acl_log(CommandContext& context, const Args& args);
+  void acl_dryrun(CommandContext& context, const Args& args);
+  void acl_load(CommandContext& context, const Args& args);
+  void acl_save(CommandContext& context, const Args& args);
+  void acl_help(CommandContext& context, const Args& args);
+
+ private:
   void client_kill(CommandContext& context, const Args& args);
   void client_reply(CommandContext& context, const Args& args);
   void client_setinfo(CommandContext& context, const Args& args);
@@ -56,6 +79,11 @@ class Commands final : public Executor {
 /// The INFO reply; `sections` as asked for, empty = all.
 std::string info_text(const Core& core, const Clients& clients, const std::vector<std::string_view>& sections,
                       const pubsub::Hub& hub);
+
+/// What ACL LOAD waits for, in the place of a host name: no host has such a name.
+inline constexpr std::string_view kUsersFile = "\n";
+/// Users of the configuration and of `aclfile`. Not empty: why the Sentinel cannot start.
+std::string load_users_at_start(Core& core);
 
 /// Orderly end: the log lines, the pidfile, the exit.
 void shut_down(Core& core);

@@ -99,11 +99,12 @@ std::string Commands::client_line(const Client& client) const {
   const size_t waiting = core_.connections.output(client.conn).size();
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub={} psub={} ssub=0 multi=-1 qbuf={} "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} user=default "
+      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} user={} "
       "redir=-1 resp={} lib-name={} lib-ver={}",
       client.id, client.peer, client.local, client.conn.index, client.name, seconds(core_.since(client.since)),
       seconds(core_.since(client.last_seen)), flags, channels, patterns, client.in.held(), waiting,
-      client.in.held() + waiting, client.last_command, client.resp, client.lib_name, client.lib_ver);
+      client.in.held() + waiting, client.last_command, core_.users.at(client.user).name(), client.resp, client.lib_name,
+      client.lib_ver);
 }
 
 void Commands::client(CommandContext& context, const Args& args) {
@@ -170,6 +171,7 @@ void Commands::client_kill(CommandContext& context, const Args& args) {
   bool skip_me = true;
   const bool old_form = args.size() == 3;
   std::string_view address, local_address, type, id_text;
+  std::optional<acl::UserId> user;
   if (old_form) {
     address = args[2];
     skip_me = false;
@@ -190,6 +192,9 @@ void Commands::client_kill(CommandContext& context, const Args& args) {
         if (type != "normal" && type != "pubsub" && type != "master" && type != "slave" && type != "replica") {
           return context.reply.error(fmt::format("ERR Unknown client type '{}'", type));
         }
+      } else if (key == "user") {
+        user = core_.users.find(args[i + 1]);
+        if (!user) return context.reply.error(fmt::format("ERR No such user '{}'", args[i + 1]));
       } else if (key == "skipme") {
         if (!parse_yes_no(args[i + 1])) return context.reply.error("ERR syntax error");
         skip_me = *parse_yes_no(args[i + 1]);
@@ -204,6 +209,7 @@ void Commands::client_kill(CommandContext& context, const Args& args) {
     if (!local_address.empty() && other->local != local_address) continue;
     if (!id_text.empty() && std::to_string(id) != id_text) continue;
     if (!type.empty() && type != (in_pubsub ? "pubsub" : "normal")) continue;
+    if (user && other->user != *user) continue;
     if (id == context.client.id && skip_me) continue;
     doomed.push_back(id);
   }
@@ -252,16 +258,6 @@ void Commands::command(CommandContext& context, const Args& args) {
     return;
   }
   reply.error(fmt::format("ERR unknown subcommand '{}'. Try COMMAND HELP.", args[1].substr(0, 128)));
-}
-
-void Commands::acl(CommandContext& context, const Args& args) {
-  const std::string sub = to_lower(args[1]);
-  if (sub == "whoami") return context.reply.bulk("default");
-  if (sub == "users") {
-    context.reply.array(1);
-    return context.reply.bulk("default");
-  }
-  context.reply.error(fmt::format("ERR unknown subcommand '{}'. Try ACL HELP.", args[1].substr(0, 128)));
 }
 
 }  // namespace holdfast::sentinel

@@ -326,6 +326,14 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
     settings.bind_source = words[1];
   } else if (name == "requirepass") {
     settings.requirepass = words[1];
+  } else if (name == "aclfile") {
+    settings.aclfile = words[1];
+  } else if (name == "acllog-max-len") {
+    error = set_integer(words, 0, INT64_MAX, settings.acllog_max_len);
+  } else if (name == "user") {
+    auto line = acl::read_user_line(std::span(words).subspan(1), settings.user_lines);
+    if (!line) return line.error();
+    settings.user_lines.push_back(std::move(*line));
   } else if (name == "maxclients") {
     error = set_integer(words, 1, UINT_MAX, settings.maxclients);
   } else if (name == "timeout") {
@@ -349,40 +357,6 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
     settings.has_pidfile |= name == "pidfile" || parse_yes_no(words[1]).value_or(false);
   }
   return error;
-}
-
-/// The default user with all rights, as every rewritten sentinel.conf of the original states it. A password in it is
-/// the one of `requirepass`, which stands in the same file.
-bool states_the_default_user(const Words& words, bool has_password) {
-  if (words.size() < 3 || words[1] != "default") return false;
-  bool on = false;
-  bool commands = false;
-  bool keys = false;
-  bool channels = false;
-  for (size_t i = 2; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool harmless = word == "nopass" || word == "sanitize-payload" || word == "skip-sanitize-payload";
-    if (word == "on") {
-      on = true;
-    } else if (word == "+@all" || word == "allcommands") {
-      commands = true;
-    } else if (word == "~*" || word == "allkeys") {
-      keys = true;
-    } else if (word == "&*" || word == "allchannels") {
-      channels = true;
-    } else if (!harmless && !(word.starts_with('#') && has_password)) {
-      return false;
-    }
-  }
-  return on && commands && keys && channels;
-}
-
-/// What a Sentinel of ours would have to ignore although it protects: starting without it would leave the port open.
-std::string check_supported(const Words& words, bool has_password) {
-  const bool unsupported =
-      words[0] == "aclfile" ? !words[1].empty() : words[0] == "user" && !states_the_default_user(words, has_password);
-  if (!unsupported) return "";
-  return fmt::format("'{}' is not supported yet by this Sentinel; protect it with requirepass and bind", words[0]);
 }
 
 std::string check_shape(const Words& words) {
@@ -411,14 +385,9 @@ std::optional<bool> parse_yes_no(std::string_view text) {
 
 std::vector<conf::Diagnostic> apply_config(Core& core, const conf::ParsedConf& conf) {
   std::vector<conf::Diagnostic> errors = conf.errors;
-  const bool has_password =
-      std::any_of(conf.directives.begin(), conf.directives.end(), [](const conf::Directive& directive) {
-        return directive.words[0] == "requirepass" && directive.words.size() == 2 && !directive.words[1].empty();
-      });
   for (const conf::Directive& directive : conf.directives) {
     if (directive.words[0] == "sentinel") continue;
     std::string error = check_shape(directive.words);
-    if (error.empty()) error = check_supported(directive.words, has_password);
     if (error.empty()) error = apply_server_directive(core.settings, directive.words);
     if (!error.empty()) errors.push_back(diagnostic(directive, error));
   }
@@ -476,6 +445,7 @@ ProcessSettings process_settings(const conf::ParsedConf& conf) {
     if (words[0] == "daemonize") out.daemonize = yes;
     if (words[0] == "pidfile") out.pidfile = words[1];
     if (words[0] == "logfile") out.logfile = words[1];
+    if (words[0] == "aclfile") out.aclfile = words[1];
     if (words[0] == "dir") out.dir = words[1];
     if (words[0] == "loglevel") out.loglevel = to_lower(words[1]);
     if (words[0] == "supervised") out.supervised = to_lower(words[1]);

@@ -100,6 +100,10 @@ void render_config(const Core& core, conf::Document& document) {
   for (const std::string_view key : kPrimaryKeys) {
     document.set(fmt::format("sentinel {}", key), lines[std::string(key)]);
   }
+  if (settings.aclfile.empty() && (core.users_in_file || document.contains("user"))) {
+    std::vector<std::string> users = core.users.lines();
+    document.set("user", users);
+  }
   // These live beside the file (render_extension): the original would refuse to start from it.
   document.set("sentinel fast-failover", {});
   document.set("sentinel crash-confirm-milliseconds", {});

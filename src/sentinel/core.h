@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "acl/log.h"
+#include "acl/users.h"
 #include "base/machine.h"
 #include "base/prng.h"
 #include "sentinel/connections.h"
@@ -39,6 +41,9 @@ struct Settings {
   uint32_t unixsocket_mode = 0;
   std::string bind_source;
   std::string requirepass;
+  std::vector<acl::UserLine> user_lines;  // of the file
+  std::string aclfile;
+  int64_t acllog_max_len = 128;
   int64_t maxclients = 10000;
   int64_t timeout_s = 0;
   int64_t tcp_backlog = 511;
@@ -75,6 +80,15 @@ struct Core {
   Saver saver;
   Scripts scripts;
   Tilt tilt;
+  acl::Users users{acl::Defaults{acl::Program::kSentinel, false}};
+  acl::Log acl_log;
+  bool users_in_file = false;               // the configuration file states them
+  bool users_to_save = false;               // ACL SAVE: with the next write
+  std::optional<std::string> users_read;    // ACL LOAD: what the file held
+  std::optional<std::string> users_unread;  // or why it could not be read
+  std::optional<JobId> users_job;           // ACL LOAD: on its way
+  bool users_arrived = false;
+  uint64_t secrets_given = 0;
   uint32_t simulated_failures = 0;
   bool exiting = false;
   Publisher* publisher = nullptr;  // owned beside the core

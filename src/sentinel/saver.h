@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "base/ids.h"
 
@@ -28,24 +29,25 @@ class Saver {
   bool done(uint64_t generation) const { return generation <= done_; }
   bool durable(uint64_t generation) const { return generation <= durable_; }
   /// True: the caller should write now and call begin().
-  bool should_write() const { return !job_ && !second_job_ && requested_ > written_; }
+  bool should_write() const { return !job_ && more_.empty() && requested_ > written_; }
   void begin(JobId job) {
     job_ = job;
     writing_ = requested_;
     ok_ = true;
   }
   /// The same generation needs another file as well.
-  void begin_second(JobId job) { second_job_ = job; }
-  bool is_mine(JobId job) const { return job_ == job || second_job_ == job; }
+  void begin_more(JobId job) { more_.insert(job); }
+  bool is_mine(JobId job) const { return job_ == job || more_.contains(job); }
   struct Finished {
     uint64_t generation = 0;  // the newest that is done by this
     bool ok = false;
   };
-  /// nullopt: the other file is still being written.
+  /// nullopt: another file is still being written.
   std::optional<Finished> finish(JobId job, bool ok) {
-    (job_ == job ? job_ : second_job_).reset();
+    if (job_ == job) job_.reset();
+    more_.erase(job);
     ok_ &= ok;
-    if (job_ || second_job_) return std::nullopt;
+    if (job_ || !more_.empty()) return std::nullopt;
     written_ = writing_;
     done_ = std::max(done_, writing_);
     if (ok_) durable_ = std::max(durable_, writing_);
@@ -61,7 +63,7 @@ class Saver {
   bool ok_ = true;
   bool pretend_ = false;
   std::optional<JobId> job_;
-  std::optional<JobId> second_job_;
+  std::set<JobId> more_;
 };
 
 }  // namespace holdfast::sentinel

@@ -154,12 +154,18 @@ void Sentinel::Parts::save_if_needed() {
   const JobId job = core.new_job();
   core.saver.begin(job);
   core.act(action::WriteFile{job, core.options.config_path, document.print(), 0644});
-  std::string extension = render_extension(core);
-  if (extension == core.options.extension_text) return;
-  const JobId second = core.new_job();
-  core.saver.begin_second(second);
-  core.options.extension_text = extension;
-  core.act(action::WriteFile{second, extension_path(core.options.config_path), std::move(extension), 0644});
+  const auto write_more = [this](const std::string& path, std::string bytes) {
+    const JobId more = core.new_job();
+    core.saver.begin_more(more);
+    core.act(action::WriteFile{more, path, std::move(bytes), 0644});
+  };
+  const std::string extension = render_extension(core);
+  if (extension != core.options.extension_text) {
+    core.options.extension_text = extension;
+    write_more(extension_path(core.options.config_path), extension);
+  }
+  if (core.users_to_save) write_more(core.settings.aclfile, core.users.save());
+  core.users_to_save = false;
 }
 
 void Sentinel::Parts::configure() {
@@ -254,6 +260,12 @@ void Sentinel::start(Now now) {
   Core scratch{Options{}};
   apply_config(scratch, parts.core.options.conf);
   parts.core.settings = scratch.settings;
+  if (const std::string error = load_users_at_start(parts.core); !error.empty()) {
+    parts.core.log(LogLevel::kWarning, error);
+    parts.core.act(action::Exit{1});
+    parts.core.exiting = true;
+    return finish();
+  }
   parts.open_listeners();
   bool waiting = false;
   for (const std::string& host : config_hostnames(parts.core.options.conf)) {
@@ -334,7 +346,10 @@ void Sentinel::drained(ConnId, Now now) {
   finish();
 }
 
-void Sentinel::file_data(JobId, std::string_view, Now) {}  // never asked for
+void Sentinel::file_data(JobId job, std::string_view bytes, Now) {
+  Core& core = parts_->core;
+  if (core.users_job == job && core.users_read) core.users_read->append(bytes);
+}
 
 void Sentinel::job_done(JobId job, int status, Now now) {
   Parts& parts = *parts_;
@@ -352,6 +367,10 @@ void Sentinel::job_done(JobId job, int status, Now now) {
     if (finished) parts.clients.saved(finished->generation, finished->ok);
     // Votes that were waiting for the disk count now.
     for (const auto& [name, primary] : parts.core.topology.primaries()) primary->touched = true;
+  } else if (parts.core.users_job == job) {
+    parts.core.users_arrived = true;
+    if (status != 0) parts.core.users_unread = error_text(status);
+    parts.clients.name_answered(std::string(kUsersFile));  // ACL LOAD goes on
   } else {
     parts.core.scripts.ended(parts.core, job, status);
   }

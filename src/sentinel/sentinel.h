@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,9 +48,12 @@ enum class Rule : uint8_t {
 };
 
 struct Options {
-  conf::ParsedConf conf;                // the file's directives, then those of the command line
-  std::string config_text;              // content of the file alone; it is rewritten from here on
-  std::string config_path;              // absolute
+  conf::ParsedConf conf;    // the file's directives, then those of the command line
+  std::string config_text;  // content of the file alone; it is rewritten from here on
+  std::string config_path;  // absolute
+  // Content of `aclfile`, or the error number of reading it; unused without that directive.
+  std::expected<std::string, int> acl_file;
+  std::string secret;                   // from which ACL GENPASS makes passwords
   std::string extension_text;           // content of extension_path(config_path), empty if there is none
   uint64_t seed = 0;                    // of ids and of random delays; must differ between processes
   int64_t pid = 0;                      // for INFO and events
@@ -84,6 +88,7 @@ struct ProcessSettings {
   bool syslog_enabled = false;
   std::string syslog_ident = "redis";
   std::string syslog_facility = "local0";
+  std::string aclfile;  // to be read by the host; relative to `dir`
   bool always_show_logo = false;
 };
 ProcessSettings process_settings(const conf::ParsedConf& conf);

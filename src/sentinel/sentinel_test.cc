@@ -17,8 +17,9 @@ constexpr const char* kOther = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 /// Drives one Sentinel by hand.
 class Rig {
  public:
-  explicit Rig(const std::string& config) {
+  explicit Rig(const std::string& config, const std::string& users = "") {
     Options options;
+    options.acl_file = users;
     options.config_text = config;
     options.config_path = "/etc/sentinel.conf";
     options.conf = conf::parse_redis_conf(config, options.config_path);
@@ -46,6 +47,7 @@ class Rig {
       }
       if (auto* listen = std::get_if<action::Listen>(&action)) listeners.push_back(listen->listener);
       if (auto* connect = std::get_if<action::Connect>(&action)) connects.push_back(connect->to);
+      if (auto* read = std::get_if<action::ReadFile>(&action)) reads.push_back(read->job);
       if (auto* resolve = std::get_if<action::Resolve>(&action)) resolves.push_back(*resolve);
       if (auto* close = std::get_if<action::Close>(&action)) closed.push_back(close->conn);
       if (auto* exit = std::get_if<action::Exit>(&action)) exit_code = exit->code;
@@ -97,6 +99,7 @@ class Rig {
   std::vector<ListenerId> listeners;
   std::vector<Address> connects;
   std::vector<action::Resolve> resolves;
+  std::vector<JobId> reads;
   std::vector<ConnId> closed;
   std::optional<int> exit_code;
   bool disk_works_at_once = true;
@@ -375,6 +378,56 @@ TEST(Sentinel, PasswordIsRequired) {
   EXPECT_EQ(rig.send(c, "AUTH wrong"), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
   EXPECT_EQ(rig.send(c, "AUTH secret"), "+OK\r\n");
   EXPECT_EQ(rig.send(c, "PING"), "+PONG\r\n");
+}
+
+TEST(Sentinel, UsersMayDoWhatTheyAreAllowed) {
+  Rig rig(basic() + "user watcher on >pw +ping +sentinel|master +subscribe &+sdown\n");
+  const ConnId admin = rig.client();
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "AUTH watcher wrong"), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  EXPECT_EQ(rig.send(c, "AUTH watcher pw"), "+OK\r\n");
+  EXPECT_EQ(rig.send(c, "PING"), "+PONG\r\n");
+  EXPECT_THAT(rig.send(c, "SENTINEL master master01"), StartsWith("*40\r\n"));
+  EXPECT_EQ(rig.send(c, "SENTINEL masters"),
+            "-NOPERM User watcher has no permissions to run the 'sentinel|masters' command\r\n");
+  EXPECT_EQ(rig.send(c, "SUBSCRIBE +odown"), "-NOPERM No permissions to access a channel\r\n");
+  EXPECT_THAT(rig.send(c, "SUBSCRIBE +sdown"), StartsWith("*3\r\n"));
+  EXPECT_THAT(rig.send(admin, "ACL LOG"), HasSubstr("sentinel|masters"));
+  EXPECT_THAT(rig.send(admin, "CLIENT LIST"), HasSubstr("user=watcher"));
+  EXPECT_THAT(rig.send(admin, "ACL USERS"), "*2\r\n$7\r\ndefault\r\n$7\r\nwatcher\r\n");
+  EXPECT_EQ(rig.send(admin, "ACL DRYRUN watcher sentinel reset x"),
+            "$67\r\nUser watcher has no permissions to run the 'sentinel|reset' command\r\n");
+  // What is changed is in the file with the next write; a removed user is gone at once.
+  EXPECT_EQ(rig.send(admin, "ACL SETUSER other on nopass +@all"), "+OK\r\n");
+  rig.send(admin, "SENTINEL flushconfig");
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("\nuser other on nopass sanitize-payload resetchannels +@all\n"));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("\nuser default on nopass sanitize-payload ~* &* +@all\n"));
+  EXPECT_EQ(rig.send(admin, "ACL DELUSER watcher"), ":1\r\n");
+  EXPECT_THAT(rig.closed, ElementsAre(c));
+  EXPECT_THAT(rig.send(admin, "ACL SAVE"),
+              StartsWith("-ERR This Redis instance is not configured to use an ACL file."));
+}
+
+TEST(Sentinel, UsersOfAFileAreLoadedAndSaved) {
+  Rig rig(basic() + "aclfile /etc/users.acl\n", "user default on nopass ~* &* +@all\nuser ann on nopass +ping\n");
+  const ConnId admin = rig.client();
+  const ConnId c = rig.client();
+  EXPECT_EQ(rig.send(c, "AUTH ann x"), "+OK\r\n");
+  EXPECT_EQ(rig.send(admin, "ACL SAVE"), "+OK\r\n");
+  EXPECT_EQ(rig.writes.back().path, "/etc/users.acl");
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("user ann on nopass sanitize-payload resetchannels -@all +ping\n"));
+  const auto load = [&](const std::string& content) {
+    EXPECT_EQ(rig.send(admin, "ACL LOAD"), "");
+    rig.machine->file_data(rig.reads.back(), content, rig.now);
+    rig.machine->job_done(rig.reads.back(), 0, rig.now);
+    rig.drain();
+    return rig.output(admin);
+  };
+  EXPECT_THAT(load("user bob on nonsense\n"), StartsWith("-ERR "));
+  EXPECT_THAT(rig.send(admin, "ACL USERS"), HasSubstr("ann"));
+  EXPECT_EQ(load("user bob on nopass +ping\n"), "+OK\r\n");
+  EXPECT_THAT(rig.closed, ElementsAre(c));
+  EXPECT_THAT(rig.send(admin, "ACL USERS"), HasSubstr("bob"));
 }
 
 TEST(Sentinel, BrokenRequestsEndTheConnection) {
