@@ -36,7 +36,9 @@ std::span<const Binding> hyperloglog_bindings();
 std::span<const Binding> pubsub_bindings();
 std::span<const Binding> transaction_bindings();
 std::span<const Binding> admin_bindings();
+std::span<const Binding> hyperloglog_debug_bindings();
 std::span<const Binding> introspection_bindings();
+std::span<const Binding> memory_bindings();
 std::span<const Binding> command_bindings();
 std::span<const Binding> replication_bindings();
 

@@ -33,6 +33,9 @@ class HllSketch {
   /// True if a register grew.
   bool add(std::string_view element);
   uint64_t estimate() const;
+  uint8_t register_at(size_t index) const { return registers_[index]; }
+  /// bytes() will be dense.
+  void make_dense() { dense_ = true; }
   /// With the cached estimate out of date; sparse while that is allowed and small enough.
   std::string bytes() const;
 

@@ -157,15 +157,23 @@ void scan_command(Context& c) {
   const auto options = read_scan_options(c, 1, true);
   if (!options) return;
   std::vector<std::string> names;
+  std::vector<std::string> expired;
   uint64_t cursor = options->cursor;
   int64_t visits = options->count <= std::numeric_limits<int64_t>::max() / 10 ? options->count * 10 : options->count;
   do {
     cursor = c.db().scan(cursor, [&](const Entry& entry) {
-      if (entry.is_expired(c.now_ms()) || !options->matches(entry.key())) return;
+      if (!options->matches(entry.key())) return;
+      if (entry.is_expired(c.now_ms())) {
+        expired.emplace_back(entry.key());
+        return;
+      }
       if (!options->type.empty() && !equal_ignoring_case(options->type, store::type_name(entry.type()))) return;
       names.emplace_back(entry.key());
     });
   } while (cursor != 0 && --visits > 0 && static_cast<int64_t>(names.size()) < options->count);
+  if (!c.state.replication.is_replica) {
+    for (const std::string& name : expired) expire_key(c.state, c.services, c.session.db, c.key(name));
+  }
   c.reply.array(2);
   c.reply.bulk(std::to_string(cursor));
   c.reply.array(names.size());

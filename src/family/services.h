@@ -23,6 +23,17 @@ struct Context;
 /// What a client that waits for a key does when it is deleted or becomes something else.
 enum class WhenGone : uint8_t { kWait, kRunAgain };
 
+/// Bytes, for MEMORY STATS.
+struct MemoryFigures {
+  size_t data = 0;       // entries, values and tables
+  size_t clients = 0;    // requests and replies on their way
+  size_t replicas = 0;   // the same of replicas
+  size_t backlog = 0;    // of replication
+  size_t allocated = 0;  // data with what its heap holds in reserve
+  size_t resident = 0;
+  size_t peak = 0;  // resident
+};
+
 class Services {
  public:
   virtual ~Services() = default;
@@ -71,6 +82,7 @@ class Services {
   virtual void save_users(Context& context) = 0;
 
   // The process
+  virtual MemoryFigures memory_figures() const = 0;
   virtual std::string info(std::span<const std::string_view> sections, Now now) = 0;
   virtual void log(LogLevel level, std::string text) = 0;
   virtual void stall(Duration duration) = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,8 @@ struct State {
   ReplicationView replication;
   Prng prng;
   bool loading = false;
+  /// Keys with an expiry that clients wrote on this replica: no primary will delete them. Database, key.
+  std::set<std::pair<int, std::string>> expiring_here;
   bool active_expire = true;  // DEBUG SET-ACTIVE-EXPIRE
   std::string run_id;
   Mono started{};

@@ -32,6 +32,7 @@ struct SetOptions {
   bool only_existing = false;
   bool get = false;
   bool keep_expiry = false;
+  bool says_when = false;  // PXAT: the command itself is the effect
   int64_t expires_at_ms = kNoExpiry;
 };
 
@@ -69,7 +70,7 @@ void store_string(Context& c, std::string_view name, std::string_view value, con
   c.notify(kNotifyString, "set", name);
   if (options.expires_at_ms != kNoExpiry) {
     c.notify(kNotifyGeneric, "expire", name);
-    c.replace_effect({"SET", name, value, "PXAT", std::to_string(options.expires_at_ms)});
+    if (!options.says_when) c.replace_effect({"SET", name, value, "PXAT", std::to_string(options.expires_at_ms)});
   }
   if (!options.get) plain_ok ? c.reply.ok() : c.reply.integer(1);
 }
@@ -121,6 +122,7 @@ void set_command(Context& c) {
     const auto at = read_expiry(c, expiry_text, expiry->unit, expiry->base, false);
     if (!at) return;
     options.expires_at_ms = *at;
+    options.says_when = expiry->unit == ExpiryUnit::kMilliseconds && expiry->base == ExpiryBase::kAbsolute;
   }
   store_string(c, c.argv[1], c.argv[2], options, true);
 }

@@ -116,7 +116,7 @@ std::string parse_choice(Settings& settings, Values values, std::string_view cho
 // Directives with a grammar of their own.
 
 std::string parse_save(const ConfigRow&, Settings& settings, Values values) {
-  if (values.size() == 1 && values[0].empty()) {
+  if (values.empty() || (values.size() == 1 && values[0].empty())) {
     settings.save.clear();
     return {};
   }

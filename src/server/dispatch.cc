@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "command/key_finder.h"
 #include "family/access.h"
 #include "family/denial.h"
 #include "server/gate.h"
@@ -91,7 +92,9 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::pubsub_bindings(),
                               family::transaction_bindings(),
                               family::admin_bindings(),
+                              family::hyperloglog_debug_bindings(),
                               family::introspection_bindings(),
+                              family::memory_bindings(),
                               family::replication_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
@@ -186,6 +189,7 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
   }
   Context context(host.state, host.services, session, spec, argv, reply, now);
   call(host, context, resolved.index);
+  if (spec.is(command::kTouchesArbitraryKeys)) host.propagator.separate();
   if (session.reply_mode == family::ReplyMode::kSkipNext && spec.name != "reply") {
     session.reply_mode = family::ReplyMode::kOn;
   }
@@ -231,6 +235,22 @@ void Dispatcher::run_again(const DispatchHost& host, Session& session, const fam
   call(host, context, command.spec);
 }
 
+namespace {
+
+/// A client wrote on a replica: who deletes what it lets expire is this server alone.
+void note_expiring_here(const Context& context) {
+  if (context.session.role != family::Role::kNormal) return;
+  const auto keys = command::find_keys(context.spec, context.argv);
+  if (!keys) return;
+  for (const command::KeyAt& at : *keys) {
+    const std::string_view name = context.argv[at.position];
+    const store::Entry* const entry = context.db().find(context.key(name));
+    if (entry != nullptr && entry->has_expiry()) context.state.expiring_here.emplace(context.session.db, name);
+  }
+}
+
+}  // namespace
+
 void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index) {
   family::State& state = host.state;
   context.session.last_command = index;
@@ -250,6 +270,7 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
     }
   }
   state.saving.changes_since_save += context.dirty;
+  if (state.replication.is_replica && context.dirty > 0) note_expiring_here(context);
   if (!context.propagating) return;
   if (context.effects_replaced()) {
     const bool stream_only = context.spec.is(command::kPubsub);

@@ -29,7 +29,7 @@ using family::Session;
 constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run: then its socket waits
 constexpr Duration kHttpWarningEvery = 60s;
 constexpr Duration kIdleCheckPeriod = 1s;
-constexpr size_t kExpirePerTurn = 200;  // bounds the time one turn gives to active expiry
+constexpr Duration kExpiringHereEvery = 100ms;
 constexpr size_t kReclaimPerTurn = 4000;
 
 }  // namespace
@@ -56,7 +56,10 @@ Engine::~Engine() = default;
 
 // Turns.
 
-void Engine::begin_turn() { clients_.purge(); }
+void Engine::begin_turn() {
+  clients_.purge();
+  stalled_ = {};
+}
 
 void Engine::end_turn(Now now) {
   flush_effects(now);
@@ -93,7 +96,10 @@ void Engine::flush_effects(Now now) {
   log_stream_.clear();
 }
 
-void Engine::serve_blocked(Now now) { blocked_->serve(now, now.mono < pause_until_); }
+void Engine::serve_blocked(Now now) {
+  const bool held_back = now.mono < pause_until_;
+  blocked_->serve({now.mono + stalled_, now.wall + stalled_}, held_back);
+}
 
 OutQueue& Engine::output_of(Session& session) {
   if (!session.flush_pending) {
@@ -425,19 +431,9 @@ Mono Engine::next_deadline() const {
       next = std::min(next, now_.mono + from_ms(wait));
     }
   }
+  if (state_.replication.is_replica && !state_.expiring_here.empty())
+    next = std::min(next, now_.mono + kExpiringHereEvery);
   return next;
-}
-
-void Engine::expire_due(Now now) {
-  if (state_.replication.is_replica || !state_.active_expire || state_.loading || paused(false)) return;
-  std::vector<std::string> names;
-  for (size_t db = 0; db < state_.data->databases(); ++db) {
-    names.clear();
-    state_.data->db(db).collect_due(unix_ms(now.wall), kExpirePerTurn, names);
-    for (const std::string& name : names) {
-      family::expire_key(state_, *this, static_cast<int>(db), state_.data->key(name));
-    }
-  }
 }
 
 void Engine::close_idle(Now now) {

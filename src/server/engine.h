@@ -118,6 +118,7 @@ class Engine final : public Machine, public family::Services {
   void reset_stats() override;
   void load_users(family::Context& context) override;
   void save_users(family::Context& context) override;
+  family::MemoryFigures memory_figures() const override;
   std::string info(std::span<const std::string_view> sections, Now now) override;
   void log(LogLevel level, std::string text) override;
   void stall(Duration duration) override;
@@ -175,6 +176,7 @@ class Engine final : public Machine, public family::Services {
   void forget_session(family::Session& session, Now now);
   void drop_session(family::Session& session, action::CloseMode mode, Now now);
   void expire_due(Now now);
+  void expire_written_here(Now now);
   /// What maxmemory bounds: data and the buffers of all clients but replicas.
   size_t counted_memory() const { return state_.data->used_memory() + client_bytes_; }
   void apply_store_settings();
@@ -208,6 +210,7 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
   std::unique_ptr<Evictor> evictor_;
+  Duration stalled_{};  // how long the host holds up this turn (DEBUG SLEEP): time for those who are served after it
   size_t client_bytes_ = 0;  // sum of Session::counted_bytes
   std::unique_ptr<AclFile> acl_file_;
 

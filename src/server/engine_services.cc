@@ -80,7 +80,10 @@ void Engine::log(LogLevel level, std::string text) {
   act(action::Log{level, std::move(text)});
 }
 
-void Engine::stall(Duration duration) { act(action::Stall{duration}); }
+void Engine::stall(Duration duration) {
+  stalled_ += duration;
+  act(action::Stall{duration});
+}
 void Engine::crash(int signal) { act(action::Crash{signal}); }
 
 bool Engine::debug_switch(std::string_view name, int64_t value) {
@@ -162,6 +165,19 @@ void Engine::count_buffers(Session& session) {
 
 void Engine::count_all_buffers() {
   clients_.visit([&](Session& session) { count_buffers(session); });
+}
+
+family::MemoryFigures Engine::memory_figures() const {
+  const BufferBytes buffers = buffer_bytes();
+  const store::Heap& heap = state_.data->context().heap;
+  const size_t data = state_.data->used_memory();
+  return {.data = data,
+          .clients = buffers.normal,
+          .replicas = buffers.replicas,
+          .backlog = replication_->backlog_bytes(),
+          .allocated = std::max(data, heap.page_memory()),
+          .resident = usage_.resident_bytes,
+          .peak = usage_.peak_resident_bytes};
 }
 
 Engine::BufferBytes Engine::buffer_bytes() const {

@@ -115,7 +115,7 @@ std::string stats_section(const Input& in) {
          field("keyspace_misses", stats.keyspace_misses) + field("pubsub_channels", in.state.hub.channel_count()) +
          field("pubsub_patterns", in.state.hub.patterns()) +
          field("pubsubshard_channels", in.state.shard_hub.channel_count()) + field("latest_fork_usec", 0) +
-         field("total_forks", 0) + field("migrate_cached_sockets", 0) + field("slave_expires_tracked_keys", 0) +
+         field("total_forks", 0) + field("migrate_cached_sockets", 0) + field("slave_expires_tracked_keys", in.state.expiring_here.size()) +
          field("active_defrag_hits", 0) + field("active_defrag_misses", 0) + field("active_defrag_key_hits", 0) +
          field("active_defrag_key_misses", 0) + field("total_active_defrag_time", 0) +
          field("current_active_defrag_time", 0) + field("tracking_total_keys", 0) + field("tracking_total_items", 0) +

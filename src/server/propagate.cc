@@ -28,11 +28,11 @@ void Propagator::encode(std::string& out, int& selected, bool for_log) const {
   for (const Item& item : items_) {
     if (for_log && item.stream_only) continue;
     select(item.db);
-    if (!begun && count > 1) codec::append_request(out, {"MULTI"});
+    if (!begun && count > 1 && !separate_) codec::append_request(out, {"MULTI"});
     begun = true;
     out.append(bytes_, item.begin, item.end - item.begin);
   }
-  if (count > 1) codec::append_request(out, {"EXEC"});
+  if (count > 1 && !separate_) codec::append_request(out, {"EXEC"});
 }
 
 void Propagator::finish(std::string* stream, std::string* log) {
@@ -53,6 +53,7 @@ void Propagator::drop() {
   items_.clear();
   bytes_.clear();
   stream_only_ = 0;
+  separate_ = false;
 }
 
 }  // namespace holdfast::server

@@ -14,6 +14,8 @@ namespace holdfast::server {
 
 class Propagator {
  public:
+  /// The rest of the unit has nothing to do with each other (keys that SCAN found expired): no transaction around it.
+  void separate() { separate_ = true; }
   void add(int db, std::span<const std::string_view> words);
   /// `stream_only`: of no use to an append-only file (PUBLISH).
   void add(int db, std::span<const std::string> words, bool stream_only = false);
@@ -37,6 +39,7 @@ class Propagator {
   };
   void encode(std::string& out, int& selected, bool for_log) const;
 
+  bool separate_ = false;
   std::string bytes_;
   std::vector<Item> items_;
   size_t stream_only_ = 0;  // items
