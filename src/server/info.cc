@@ -115,17 +115,18 @@ std::string stats_section(const Input& in) {
          field("keyspace_misses", stats.keyspace_misses) + field("pubsub_channels", in.state.hub.channel_count()) +
          field("pubsub_patterns", in.state.hub.patterns()) +
          field("pubsubshard_channels", in.state.shard_hub.channel_count()) + field("latest_fork_usec", 0) +
-         field("total_forks", 0) + field("migrate_cached_sockets", 0) + field("slave_expires_tracked_keys", in.state.expiring_here.size()) +
-         field("active_defrag_hits", 0) + field("active_defrag_misses", 0) + field("active_defrag_key_hits", 0) +
-         field("active_defrag_key_misses", 0) + field("total_active_defrag_time", 0) +
-         field("current_active_defrag_time", 0) + field("tracking_total_keys", 0) + field("tracking_total_items", 0) +
-         field("tracking_total_prefixes", 0) + field("unexpected_error_replies", 0) +
-         field("total_error_replies", stats.error_replies) + field("dump_payload_sanitizations", 0) +
-         field("total_reads_processed", 0) + field("total_writes_processed", 0) +
-         field("io_threaded_reads_processed", 0) + field("io_threaded_writes_processed", 0) +
-         field("reply_buffer_shrinks", 0) + field("reply_buffer_expands", 0) +
-         field("acl_access_denied_auth", denied.auth) + field("acl_access_denied_cmd", denied.command) +
-         field("acl_access_denied_key", denied.key) + field("acl_access_denied_channel", denied.channel);
+         field("total_forks", 0) + field("migrate_cached_sockets", 0) +
+         field("slave_expires_tracked_keys", in.state.expiring_here.size()) + field("active_defrag_hits", 0) +
+         field("active_defrag_misses", 0) + field("active_defrag_key_hits", 0) + field("active_defrag_key_misses", 0) +
+         field("total_active_defrag_time", 0) + field("current_active_defrag_time", 0) +
+         field("tracking_total_keys", 0) + field("tracking_total_items", 0) + field("tracking_total_prefixes", 0) +
+         field("unexpected_error_replies", 0) + field("total_error_replies", stats.error_replies) +
+         field("dump_payload_sanitizations", 0) + field("total_reads_processed", 0) +
+         field("total_writes_processed", 0) + field("io_threaded_reads_processed", 0) +
+         field("io_threaded_writes_processed", 0) + field("reply_buffer_shrinks", 0) +
+         field("reply_buffer_expands", 0) + field("acl_access_denied_auth", denied.auth) +
+         field("acl_access_denied_cmd", denied.command) + field("acl_access_denied_key", denied.key) +
+         field("acl_access_denied_channel", denied.channel);
 }
 
 std::string replication_section(const Input& in) { return in.engine.replication().info(in.now); }
