@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "app/check_aof.h"
+#include "app/check_rdb.h"
 #include "app/docs.h"
 #include "app/proxy_host.h"
 #include "app/redis_start.h"
@@ -22,11 +24,14 @@ constexpr std::string_view kHelp =
     "  server [FILE] [--directive value ...]    the data server, a drop-in for redis-server\n"
     "  sentinel FILE [--directive value ...]    the failover monitor, a drop-in for redis-sentinel\n"
     "  proxy -f FILE ...                        the TCP proxy, a drop-in for haproxy\n"
+    "  check-aof, check-rdb FILE                is a file of the data server sane? As redis-check-aof, "
+    "redis-check-rdb\n"
     "  up, down, status [--help]                the whole picture on this machine\n"
     "  docs commands|directives|missing         reference pages out of the tables\n"
     "  version, help\n"
     "\n"
-    "Called through a link named redis-server, redis-sentinel or haproxy it is that program.\n";
+    "Called through a link named redis-server, redis-sentinel, redis-check-aof, redis-check-rdb or haproxy it is that\n"
+    "program.\n";
 
 int up(const std::string&, const std::vector<std::string>& arguments) { return run_up(arguments); }
 int down(const std::string&, const std::vector<std::string>& arguments) { return run_down(arguments); }
@@ -53,6 +58,8 @@ constexpr Row kRows[] = {
     {"server", "server", run_server},
     {"sentinel", "sentinel", run_sentinel},
     {"proxy", "haproxy", run_proxy},
+    {"check-aof", "check-aof", run_check_aof},
+    {"check-rdb", "check-rdb", run_check_rdb},
     {"up", "", up},
     {"down", "", down},
     {"status", "", status},
