@@ -141,7 +141,7 @@ class Checker {
   std::string out_;
   std::string_view doing_ = "start";
   std::optional<std::string> key_;
-  int type_ = -1;
+  int type_ = 0;  // COMPAT: a string before the first key, none (-1) behind each
   uint64_t keys_ = 0;
   uint64_t expires_ = 0;
   uint64_t expired_ = 0;

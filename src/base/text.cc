@@ -169,7 +169,8 @@ bool split_quoted(std::string_view line, std::vector<std::string>& words) {
     while (i < line.size() && is_space(line[i])) ++i;
     if (i >= line.size() || line[i] == '\0') return true;
     std::string& word = words.emplace_back();
-    while (i < line.size() && !is_space(line[i]) && line[i] != '\0') {
+    // COMPAT: vertical tab and form feed separate words, but do not end one.
+    while (i < line.size() && std::string_view(" \t\r\n\0", 5).find(line[i]) == std::string_view::npos) {
       if (line[i] == '"' || line[i] == '\'') {
         if (!quoted_stretch(line, i, word)) return false;
         break;

@@ -212,7 +212,8 @@ void Engine::greet_or_refuse(Session& session, const Accepted& from) {
   if (clients_.size() > static_cast<size_t>(state_.settings.maxclients)) {
     return refuse("-ERR max number of clients reached\r\n");
   }
-  if (state_.settings.protected_mode && state_.users.at(acl::kDefaultUser).no_password() && !is_loopback(from.peer)) {
+  if (state_.settings.protected_mode && state_.users.at(acl::kDefaultUser).no_password() && !from.local.is_unix() &&
+      !is_loopback(from.peer)) {
     return refuse(
         "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
         "default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
