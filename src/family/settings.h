@@ -93,6 +93,7 @@ struct Settings {
   std::string dbfilename = "dump.rdb";
   bool rdbcompression = true;
   bool rdbchecksum = true;
+  int64_t rdb_key_save_delay_us = 0;  // for tests: snapshots take this long for each key
   bool stop_writes_on_bgsave_error = true;
 
   // Append-only file

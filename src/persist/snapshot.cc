@@ -1,5 +1,6 @@
 #include "persist/snapshot.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -111,6 +112,16 @@ bool Snapshot::step(size_t bytes) {
     leave(source);
     ++current_;
   }
+  return complete_;
+}
+
+bool Snapshot::slice(size_t bytes, Duration per_key, Now now) {
+  if (per_key <= Duration{}) return step(bytes);
+  if (now.mono < rest_until_) return complete_;
+  const uint64_t before = keys_;
+  // Rests before the first key too: whoever watches sees the snapshot run.
+  if (rest_until_ != Mono::min()) step(1);
+  rest_until_ = now.mono + per_key * std::max<int64_t>(static_cast<int64_t>(keys_ - before), 1);
   return complete_;
 }
 

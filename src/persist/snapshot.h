@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "persist/rdb_save.h"
 #include "store/keyspace.h"
 #include "store/write_hook.h"
@@ -34,6 +35,11 @@ class Snapshot final : public store::WriteHook {
   bool complete() const { return complete_; }
   /// Bytes waiting in the output. The host steps only while this is below its own bound; the hook may pass it.
   size_t pending() const { return out_.size(); }
+  /// One slice: about `bytes`, or with a delay for each key (tests) the next few keys, when it is their time. True when
+  /// the image is complete.
+  bool slice(size_t bytes, Duration per_key, Now now);
+  /// When slice() has something to do.
+  Mono next_slice() const { return rest_until_; }
   /// Takes all waiting bytes. The image is over when complete() and this is empty.
   std::string take();
   uint64_t keys_written() const { return keys_; }
@@ -68,6 +74,7 @@ class Snapshot final : public store::WriteHook {
   uint64_t keys_total_ = 0;
   uint64_t bytes_ = 0;
   bool complete_ = false;
+  Mono rest_until_ = Mono::min();
 };
 
 }  // namespace holdfast::persist

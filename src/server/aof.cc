@@ -238,8 +238,7 @@ void AppendOnly::work(Now now) {
 
 Mono AppendOnly::next_deadline() const {
   const Mono now = engine_.now_.mono;
-  if (snapshot_) return now;
-  Mono next = kNever;
+  Mono next = snapshot_ ? engine_.saving_->next_slice(*snapshot_) : kNever;
   if (log_ && appends_.empty()) {
     if (!buffer_.empty() || write_error_ != 0) return std::max(now, retry_at_);
     const AppendFsync policy = engine_.state_.settings.appendfsync;

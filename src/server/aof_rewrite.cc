@@ -184,8 +184,8 @@ void AppendOnly::cut(Now now) {
               fmt::format("Background append only file rewriting started by pid {}", engine_.options_.pid));
 }
 
-void AppendOnly::make_base(Now) {
-  const bool complete = snapshot_->step(kSliceBytes);
+void AppendOnly::make_base(Now now) {
+  const bool complete = snapshot_->slice(kSliceBytes, Duration(engine_.state_.settings.rdb_key_save_delay_us), now);
   std::string bytes = snapshot_->take();
   new_base_size_ += bytes.size();
   if (!bytes.empty()) engine_.act(action::AppendFile{rewrite_.file, std::move(bytes)});

@@ -69,6 +69,11 @@ StartConfig apply_conf(const conf::ParsedConf& parsed) {
       continue;
     }
     const ConfigRow* row = find_config_row(directive.words[0]);
+    if (row != nullptr && row->name == "save" && directive.words.size() == 1) {
+      out.settings.save.clear();  // COMPAT: `save` alone is `save ""`
+      save_seen = true;
+      continue;
+    }
     if (row == nullptr || directive.words.size() < 2) {
       fail(row == nullptr ? "Bad directive or wrong number of arguments" : "wrong number of arguments");
       continue;

@@ -323,6 +323,7 @@ std::string parse_dir(const ConfigRow& row, Settings& settings, Values values) {
     name, alias, 0, parse_limit<&store::Limits::member, low, high>, print_limit<&store::Limits::member>, summary \
   }
 
+constexpr int64_t kIntMin = std::numeric_limits<int32_t>::min();
 constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 
@@ -403,6 +404,8 @@ constexpr ConfigRow kRows[] = {
     HF_BOOL("replica-read-only", "slave-read-only", 0, replica_read_only, "refuse writes on a replica"),
     HF_BOOL("replica-serve-stale-data", "slave-serve-stale-data", 0, replica_serve_stale_data,
             "answer reads while the primary is away"),
+    HF_INTEGER("rdb-key-save-delay", "", kConfigHidden, rdb_key_save_delay_us, kIntMin, kIntMax,
+               "microseconds a snapshot rests after each key"),
     ConfigRow{"replicaof", "slaveof", kConfigImmutable, parse_replicaof, print_replicaof, "the primary to follow"},
     HF_BYTES("repl-backlog-size", "", 0, repl_backlog_size, 1, kLongMax, "bytes kept for partial resynchronization"),
     HF_INTEGER("repl-backlog-ttl", "", 0, repl_backlog_ttl_s, 0, kLongMax,

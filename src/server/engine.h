@@ -92,6 +92,8 @@ class Engine final : public Machine, public family::Services {
     size_t replicas = 0;
   };
   BufferBytes buffer_bytes() const;
+  /// Clients blocked by WAIT, WAITAOF or SHUTDOWN.
+  size_t waiting_clients() const;
   void check_invariants() const;
 
   // Services

@@ -301,6 +301,8 @@ void Engine::role(family::Context& context) { replication_->role(context); }
 void Engine::wait(family::Context& context) { replication_->wait(context); }
 void Engine::wait_durable(family::Context& context) { replication_->wait_durable(context); }
 
+size_t Engine::waiting_clients() const { return shutdown_->waiting() + replication_->waiting(); }
+
 void Engine::check_invariants() const {
   state_.hub.check_invariants();
   state_.shard_hub.check_invariants();

@@ -10,6 +10,7 @@
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/replication.h"
+#include "server/shutdown.h"
 
 namespace holdfast::server {
 namespace {
@@ -46,13 +47,17 @@ std::string server_section(const Input& in) {
          field("uptime_in_days", uptime / 86400) + field("hz", in.state.settings.hz) +
          field("configured_hz", in.state.settings.hz) + field("lru_clock", unix_seconds(in.now.wall) & 0xffffff) +
          field("executable", in.engine.options().executable) + field("config_file", in.engine.options().config_path) +
-         field("io_threads_active", 0) + field("holdfast_version", kHoldfastVersion);
+         field("io_threads_active", 0) + field("holdfast_version", kHoldfastVersion) +
+         (in.engine.shutdown_state().left_ms(in.now) < 0
+              ? std::string()
+              : field("shutdown_in_milliseconds", in.engine.shutdown_state().left_ms(in.now)));
 }
 
 std::string clients_section(const Input& in) {
-  return field("connected_clients", in.clients) + field("cluster_connections", 0) +
+  return field("connected_clients", in.clients - in.engine.replication().replicas()) + field("cluster_connections", 0) +
          field("maxclients", in.state.settings.maxclients) + field("client_recent_max_input_buffer", 0) +
-         field("client_recent_max_output_buffer", 0) + field("blocked_clients", in.engine.blocked().clients()) +
+         field("client_recent_max_output_buffer", 0) +
+         field("blocked_clients", in.engine.blocked().clients() + in.engine.waiting_clients()) +
          field("tracking_clients", 0) + field("pubsub_clients", in.state.hub.subscriber_count()) +
          field("watching_clients", in.state.watchers.size()) + field("clients_in_timeout_table", 0) +
          field("total_watched_keys", in.state.watchers.size()) +
@@ -74,7 +79,9 @@ std::string memory_section(const Input& in) {
          field("total_system_memory_human", human(usage.total_system_memory)) + field("maxmemory", limit) +
          field("maxmemory_human", human(limit)) + field("maxmemory_policy", in.state.settings.maxmemory_policy) +
          field("mem_fragmentation_ratio", fmt::format("{:.2f}", fragmentation)) +
-         field("mem_not_counted_for_evict", buffers.replicas) + field("mem_replication_backlog", 0) +
+         field("mem_not_counted_for_evict", buffers.replicas) +
+         field("mem_replication_backlog", in.engine.replication().backlog_bytes()) +
+         field("mem_total_replication_buffers", in.engine.replication().buffered_bytes()) +
          field("mem_clients_slaves", buffers.replicas) + field("mem_clients_normal", buffers.normal) +
          field("mem_allocator", "holdfast") + field("active_defrag_running", 0) +
          field("lazyfree_pending_objects", in.state.data->pending()) +

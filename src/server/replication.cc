@@ -134,7 +134,7 @@ Mono Replication::next_deadline() const {
     next =
         std::min({next, next_ack_, link_heard_ + std::chrono::seconds(engine_.state_.settings.repl_timeout_s) + 1ms});
   }
-  if (snapshot_ && wants_payload()) return engine_.now_.mono;
+  if (snapshot_ && wants_payload()) next = std::min(next, engine_.saving_->next_slice(*snapshot_));
   for (const auto& [client, peer] : peers_) {
     if (peer.state == ReplicaPeer::State::kWaitCut && !snapshot_ && !engine_.saving_->running())
       return engine_.now_.mono;

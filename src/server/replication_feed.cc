@@ -128,7 +128,7 @@ bool Replication::wants_payload() const {
 
 void Replication::pump_payload(Now now) {
   if (!wants_payload()) return;
-  const bool complete = snapshot_->step(kSnapshotSlice);
+  const bool complete = snapshot_->slice(kSnapshotSlice, Duration(engine_.state_.settings.rdb_key_save_delay_us), now);
   const std::string bytes = snapshot_->take();
   for (auto& [client, peer] : peers_) {
     if (peer.state != ReplicaPeer::State::kPayload) continue;
@@ -349,6 +349,20 @@ void Replication::ask_for_acknowledgements(Now now) {
   std::string ask;
   codec::append_request(ask, {"REPLCONF", "GETACK", "*"});
   feed(ask, now);
+}
+
+size_t Replication::replicas() const {
+  return static_cast<size_t>(std::count_if(peers_.begin(), peers_.end(), [](const auto& row) {
+    return row.second.state != ReplicaPeer::State::kHandshake;
+  }));
+}
+
+size_t Replication::buffered_bytes() const {
+  size_t bytes = backlog_bytes();
+  for (const auto& [client, peer] : peers_) {
+    bytes += engine_.clients_.find_by_id(client)->output.size() + peer.held.size() + peer.payload.size();
+  }
+  return bytes;
 }
 
 bool Replication::all_caught_up() const {

@@ -219,7 +219,7 @@ void Saving::start_when_due(Now now) {
 void Saving::work(Now now) {
   if (!running()) start_when_due(now);
   if (!snapshot_) return;
-  const bool complete = snapshot_->step(kSliceBytes);
+  const bool complete = snapshot_->slice(kSliceBytes, Duration(engine_.state_.settings.rdb_key_save_delay_us), now);
   std::string bytes = snapshot_->take();
   if (!bytes.empty()) engine_.act(action::AppendFile{*file_job_, std::move(bytes)});
   if (!complete) return;
@@ -228,8 +228,14 @@ void Saving::work(Now now) {
   engine_.act(action::CommitFile{*file_job_});
 }
 
+Mono Saving::next_slice(const persist::Snapshot& snapshot) const {
+  const Mono now = engine_.now_.mono;
+  return engine_.state_.settings.rdb_key_save_delay_us > 0 ? std::max(now, snapshot.next_slice()) : now;
+}
+
 Mono Saving::next_deadline() const {
-  if (snapshot_ || (scheduled_ && !running())) return engine_.now_.mono;
+  if (snapshot_) return next_slice(*snapshot_);
+  if (scheduled_ && !running()) return engine_.now_.mono;
   const family::SaveState& saving = engine_.state_.saving;
   if (running() || saving.changes_since_save == 0 || engine_.state_.settings.save.empty()) return kNever;
   return engine_.now_.mono + 1s;  // save points count whole seconds

@@ -51,6 +51,8 @@ class Saving {
   /// One slice of a running save; starts one when a save point is due.
   void work(Now now);
   Mono next_deadline() const;
+  /// When a snapshot has its next slice made.
+  Mono next_slice(const persist::Snapshot& snapshot) const;
 
   enum class Image : uint8_t {
     kFile,    // every server can read it
