@@ -3,11 +3,22 @@
 import pathlib
 import re
 import stat
+import threading
+import time
 import unittest
 
-from processes import (HOLDFAST, Error, World, address_of, fields, sees, wait_for, wait_synced, watched)
+from processes import (HOLDFAST, Client, Error, World, address_of, fields, sees, wait_for, wait_synced, watched)
 
 NAME = "mymaster"
+
+# A failover as its leader tells it.
+STORY = ["+sdown master", "+odown master", "+try-failover", "+elected-leader", "+failover-state-select-slave",
+         "+selected-slave", "+failover-state-send-slaveof-noone", "+failover-state-wait-promotion", "+promoted-slave",
+         "+failover-state-reconf-slaves", "+failover-end", "+switch-master"]
+
+# What redis-sentinel's documentation says its user on a data server needs.
+LEAST_RIGHTS = ["+client", "+subscribe", "+publish", "+ping", "+info", "+multi", "+slaveof", "+config", "+exec",
+                "&__sentinel__:hello"]
 
 
 def log_events(sentinel, event, text=""):
@@ -129,6 +140,10 @@ class Quorum(SentinelTest):
         self.assertEqual(len(epochs), 1, f"config epochs {epochs}")
         leaders = [sentinel for sentinel in sentinels if log_events(sentinel, "+promoted-slave")]
         self.assertEqual(len(leaders), 1, "exactly one Sentinel promotes")
+        text, at = leaders[0].log_text(), 0
+        for event in STORY:
+            at = text.find(event, at)
+            self.assertGreaterEqual(at, 0, f"{leaders[0].name}: {event} is missing or out of order")
 
     def test_our_sentinel_over_real_servers(self):
         self.over_crash("original", ["original", "original"], ["ours"])
@@ -136,8 +151,8 @@ class Quorum(SentinelTest):
     def test_real_sentinel_over_our_servers(self):
         self.over_crash("ours", ["ours", "ours"], ["original"])
 
-    def test_two_of_ours_and_a_real_one_over_ours(self):
-        self.over_crash("ours", ["ours", "ours"], ["ours", "ours", "original"])
+    def test_three_of_ours_and_two_real_ones_over_ours(self):
+        self.over_crash("ours", ["ours", "ours"], ["ours", "original", "ours", "original", "ours"])
 
     def test_one_of_ours_and_two_real_ones_over_both(self):
         self.over_crash("original", ["ours", "original"], ["original", "ours", "original"])
@@ -158,9 +173,103 @@ class Quorum(SentinelTest):
         primary.kill()
         self.assertEqual(self.wait_switched([ours, real], primary), follower.port)
 
+    def test_a_crash_is_replaced_at_once_unless_it_shall_not(self):
+        """Without and with the original's timing, by three of ours with a patience of ten seconds."""
+        primary, followers = self.servers("original", "ours", "original")
+        sentinels = self.watch(primary, ["ours"] * 3, 2)
+        for sentinel in sentinels:
+            self.assertEqual(sentinel.call("SENTINEL", "SET", NAME, "down-after-milliseconds", 10000), "OK")
+        wait_for("the others to be known as ours", lambda: all(self.ours_of(s) == 3 for s in sentinels))
+        died = time.monotonic()
+        primary.kill()
+        wait_for("the switch", lambda: address_of(sentinels[0]) != primary.port, 5)
+        self.assertLess(time.monotonic() - died, 5)
+        new = self.by_port(followers, self.wait_switched(sentinels, primary))
+        # The old primary is converted at first contact: long before the original's eight seconds.
+        back = time.monotonic()
+        primary.start()
+        primary.wait_ready()
+        wait_for("the old primary to be told", lambda: follows(primary, new), 5)
+        self.assertLess(time.monotonic() - back, 5)
+        for sentinel in sentinels:
+            self.assertEqual(sentinel.call("SENTINEL", "SET", NAME, "fast-failover", "no", "down-after-milliseconds",
+                                           3000), "OK")
+            wait_for("everyone to be up", lambda s=sentinel: sees(s, NAME, replicas=2, sentinels=2), 30)
+        died = time.monotonic()
+        new.kill()
+        wait_for("the switch", lambda: address_of(sentinels[0]) != new.port, 30)
+        self.assertGreater(time.monotonic() - died, 2)
+
+    def ours_of(self, sentinel):
+        return int(fields(sentinel.call("SENTINEL", "EXT", "SHOW", NAME))["sentinels-of-ours"])
+
+    def test_least_rights_and_renamed_commands_suffice(self):
+        words = ["--rename-command", "CONFIG", "KONFIG", "--user", "watcher", "on", ">pw", "resetchannels", *LEAST_RIGHTS]
+        primary = self.world.server("original", *words)
+        follower = self.world.replica("original", primary, *words)
+        wait_synced(primary, follower)
+        extra = (f"sentinel auth-user {NAME} watcher\nsentinel auth-pass {NAME} pw\n"
+                 f"sentinel rename-command {NAME} CONFIG KONFIG\n")
+        (sentinel,) = self.watch(primary, ["ours"], 1, extra=extra)
+        primary.kill()
+        wait_for("the switch", lambda: address_of(sentinel) == follower.port)
+        self.assertEqual(role(follower), "master")
+        denied = [entry for entry in follower.call("ACL", "LOG")]
+        self.assertEqual(denied, [], "the Sentinel asked for more than it may")
+
+    def test_a_coordinated_failover_loses_no_write(self):
+        primary, (follower,) = self.servers("original", "original")
+        sentinels = self.watch(primary, ["ours"] * 3, 1)
+        wait_for("the replica's link to be seen",
+                 lambda: replicas(sentinels[0])[follower.port]["master-link-status"] == "ok", 30)
+        writer = Counter([primary, follower])
+        writer.start()
+        wait_for("writes", lambda: writer.acknowledged > 100)
+        self.assertEqual(sentinels[0].call("SENTINEL", "FAILOVER", NAME, "COORDINATED"), "OK")
+        for sentinel in sentinels:
+            wait_for("the switch", lambda s=sentinel: address_of(s) == follower.port)
+        wait_for("the old primary to follow", lambda: follows(primary, follower))
+        seen = writer.acknowledged
+        wait_for("writes to go on", lambda: writer.acknowledged > seen + 100)
+        writer.finish()
+        counted = int(follower.call("GET", "counter"))
+        # An increment whose connection broke may or may not have been made; an acknowledged one was.
+        self.assertLessEqual(writer.acknowledged, counted)
+        self.assertLessEqual(counted, writer.acknowledged + writer.unanswered)
+
     def lost_quorum(self, sentinel):
         reply = sentinel.call("SENTINEL", "CKQUORUM", NAME)
         return isinstance(reply, Error) and reply
+
+
+class Counter(threading.Thread):
+    """Increments a counter at whichever of two servers takes it."""
+
+    def __init__(self, servers):
+        super().__init__(daemon=True)
+        self.servers, self.acknowledged, self.unanswered, self.ended = servers, 0, 0, threading.Event()
+
+    def run(self):
+        at, client = 0, None
+        while not self.ended.is_set():
+            sent = False
+            try:
+                client = client or Client(self.servers[at].port, timeout=2)
+                sent = True
+                if isinstance(client.call("INCR", "counter"), int):
+                    self.acknowledged += 1
+                    continue
+            except (OSError, EOFError):
+                self.unanswered += 1 if sent else 0
+            if client:
+                client.close()
+            at, client = 1 - at, None
+        if client:
+            client.close()
+
+    def finish(self):
+        self.ended.set()
+        self.join()
 
 
 class Files(SentinelTest):
@@ -191,36 +300,52 @@ class Files(SentinelTest):
     def epoch(self, sentinel):
         return re.search(r"^sentinel current-epoch (\d+)$", self.file(sentinel).read_text(), re.M).group(1)
 
-    def test_files_are_exchanged_after_a_failover(self):
+    def exchange(self, sentinel, first):
+        """The other make goes on from the file, and then the first one again; both know what was known."""
+        before = self.knowledge(sentinel)
+        taken, path = self.take_over(sentinel, "original" if first == "ours" else "ours")
+        self.assertEqual(self.knowledge(taken), before)
+        back, path = self.take_over(taken, first)
+        self.assertEqual(self.knowledge(back), before)
+        self.assertEqual(path.read_text().count("# kept by both"), 1)
+        self.assertNotIn("???", path.read_text())
+        return back
+
+    def test_files_are_exchanged_after_every_change(self):
         for first in ("ours", "original"):
             with self.subTest(first=first):
-                second = "original" if first == "ours" else "ours"
                 primary, followers = self.servers("ours", "original", "ours")
                 sentinel, other, third = self.watch(primary, [first, "ours", "original"], 2, extra="# kept by both\n")
+                sentinel = self.exchange(sentinel, first)  # of what was discovered
+                words = ["parallel-syncs", 2, "auth-pass", "s3cret", "rename-command", "CONFIG", "KONFIG"]
+                if first == "ours":
+                    words += ["fast-failover", "no", "crash-confirm-milliseconds", 50]
+                self.assertEqual(sentinel.call("SENTINEL", "SET", NAME, *words), "OK")
+                self.assertEqual(sentinel.call("SENTINEL", "MONITOR", "more", "127.0.0.1", followers[0].port, 1), "OK")
+                sentinel = self.exchange(sentinel, first)  # of settings
+                if first == "ours":
+                    shown = fields(sentinel.call("SENTINEL", "EXT", "SHOW", NAME))
+                    self.assertEqual((shown["fast-failover"], shown["crash-confirm-milliseconds"]), ("no", "50"))
+                self.assertEqual(sentinel.call("SENTINEL", "SET", NAME, "auth-pass", "", "rename-command", "CONFIG",
+                                               "CONFIG"), "OK")
+                self.assertEqual(sentinel.call("SENTINEL", "REMOVE", "more"), "OK")
+                for s in (sentinel, other, third):
+                    wait_for("everyone to be up", lambda s=s: sees(s, NAME, replicas=2, sentinels=2), 30)
                 primary.kill()
                 new = self.by_port(followers, self.wait_switched([sentinel, other, third], primary))
-                self.assertEqual(sentinel.call("SENTINEL", "SET", NAME, "parallel-syncs", 2), "OK")
-                before = self.knowledge(sentinel)
-                self.assertNotEqual(before["epoch"], "0")
-                taken, path = self.take_over(sentinel, second)
-                self.assertEqual(self.knowledge(taken), before)
-                # Changed by the second, read again by the first.
-                self.assertEqual(taken.call("SENTINEL", "SET", NAME, "parallel-syncs", 3), "OK")
-                before["settings"][3] = "3"
-                back, path = self.take_over(taken, first)
-                self.assertEqual(self.knowledge(back), before)
-                self.assertEqual(path.read_text().count("# kept by both"), 1)
-                self.assertNotIn("???", path.read_text())
+                self.assertNotEqual(self.epoch(sentinel), "0")
+                sentinel = self.exchange(sentinel, first)  # of a failover
                 # And it still works in the quorum: the next crash is switched by all three.
                 primary.start()
                 primary.wait_ready()
                 wait_for("the old primary to follow", lambda: follows(primary, new), 40)
-                for s in (back, other, third):
+                for s in (sentinel, other, third):
                     wait_for("everyone to be up", lambda s=s: sees(s, NAME, replicas=2, sentinels=2), 30)
+                epoch = int(watched(sentinel)["config-epoch"])
                 new.kill()
-                newest = self.wait_switched([back, other, third], new, 60)
+                newest = self.wait_switched([sentinel, other, third], new, 60)
                 self.assertIn(newest, [s.port for s in (primary, *followers) if s is not new])
-                self.assertGreater(int(watched(back)["config-epoch"]), int(before["settings"][4]))
+                self.assertGreater(int(watched(sentinel)["config-epoch"]), epoch)
 
 
 class Commands(SentinelTest):
