@@ -28,7 +28,12 @@ constexpr std::string_view kInProgress = "ERR Background save already in progres
 Saving::Saving(Engine& engine) : engine_(engine) {}
 Saving::~Saving() = default;
 
-std::string Saving::file_path() const { return engine_.state_.settings.dbfilename; }
+/// CONFIG SET dir moves the snapshot; the process itself stays where it was started.
+std::string Saving::file_path() const {
+  const family::Settings& settings = engine_.state_.settings;
+  if (!settings.dir.starts_with('/')) return settings.dbfilename;
+  return settings.dir + (settings.dir.ends_with('/') ? "" : "/") + settings.dbfilename;
+}
 
 // Conversions.
 
@@ -267,9 +272,10 @@ void Saving::finish_file(int status, Now now) {
     engine_.log(LogLevel::kNotice, "DB saved on disk");
     if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kNotice, "Background saving terminated with success");
   } else {
-    engine_.log(LogLevel::kWarning, fmt::format("Error moving temp DB file on the final destination {} (in server root "
-                                                "dir {}): {}",
-                                                file_path(), engine_.state_.settings.dir, error_text(status)));
+    engine_.log(LogLevel::kWarning,
+                fmt::format("Error moving temp DB file on the final destination {} (in server root "
+                            "dir {}): {}",
+                            engine_.state_.settings.dbfilename, engine_.state_.settings.dir, error_text(status)));
     if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kWarning, "Background saving error");
   }
   for (const family::ClientId id : std::exchange(waiting_, {})) {
