@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "net/handover.h"
+
 namespace holdfast::app {
 namespace {
 
@@ -225,8 +227,32 @@ void MachineHost::on_watched(int fd) {
 
 // ---- actions ----------------------------------------------------------------------------------------------------
 
+void MachineHost::perform(const action::SendListeners& a) {
+  const int fd = reactor_->descriptor(a.conn);
+  if (fd >= 0) net::send_descriptors(fd, reactor_->listener_descriptors());
+}
+
+/// The inherited socket that listens on this address, taken out of the list.
+std::optional<int> MachineHost::inherited_for(const Address& address) {
+  const auto wanted = net::to_sockaddr(address);
+  if (!wanted) return std::nullopt;
+  for (auto at = options_.inherited.begin(); at != options_.inherited.end(); ++at) {
+    if (net::local_address(*at) != net::to_address(*wanted)) continue;
+    const int fd = *at;
+    options_.inherited.erase(at);
+    return fd;
+  }
+  return std::nullopt;
+}
+
+void MachineHost::drop_inherited() {
+  for (const int fd : options_.inherited) ::close(fd);
+  options_.inherited.clear();
+}
+
 void MachineHost::perform(const action::Listen& a) {
-  const net::ListenOptions options{a.backlog, a.unix_mode, a.inherited_fd, a.v6only};
+  net::ListenOptions options{a.backlog, a.unix_mode, a.inherited_fd, a.v6only, a.share_port};
+  if (!options.inherited_fd && !options_.inherited.empty()) options.inherited_fd = inherited_for(a.address);
   const auto fd = net::open_listener(a.address, options);
   if (!fd) {
     listened_.push_back({a.listener, a.address, fd.error()});

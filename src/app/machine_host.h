@@ -39,6 +39,7 @@ struct HostOptions {
   Duration linger_max = 10s;        // of Close kFlush
   int accepted_keepalive_s = 300;   // 0 = none
   int connected_keepalive_s = 300;  // for Connect with tcp_keepalive
+  std::vector<int> inherited;       // listening sockets of the process this one replaces, used where they fit
 };
 
 class MachineHost final : private net::ReactorClient {
@@ -49,6 +50,8 @@ class MachineHost final : private net::ReactorClient {
 
   /// The first input. Its actions are carried out on return (listeners are open).
   void start();
+  /// Closes the inherited sockets that no listener wanted.
+  void drop_inherited();
   /// One turn, sleeping until `limit` at most. False once the machine has asked to exit.
   bool turn(Mono limit = kNever);
   /// start() if not done yet, then turns until Exit. Returns its code.
@@ -99,6 +102,8 @@ class MachineHost final : private net::ReactorClient {
   void perform(const action::ShutdownWrite& a) { reactor_->shutdown_write(a.conn); }
   void perform(const action::Log& a) { log_.log(a.level, a.text, reactor_->now()); }
   void perform(const action::Listen& a);
+  void perform(const action::SendListeners& a);
+  std::optional<int> inherited_for(const Address& address);
   void perform(const action::CloseListener& a) { reactor_->remove_listener(a.listener); }
   void perform(action::WriteFile& a) { files_->write(a.job, std::move(a.path), std::move(a.bytes), a.mode); }
   void perform(action::BeginFile& a) { files_->begin(a.job, std::move(a.path), a.mode); }

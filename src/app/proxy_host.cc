@@ -18,9 +18,11 @@
 #include "app/machine_host.h"
 #include "app/process.h"
 #include "app/proxy_log.h"
+#include "app/proxy_master.h"
 #include "app/redis_log.h"
 #include "net/clock.h"
 #include "net/file.h"
+#include "net/handover.h"
 #include "net/socket.h"
 #include "proxy/command_line.h"
 #include "proxy/config_parse.h"
@@ -118,7 +120,56 @@ proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& n
   return out;
 }
 
+/// A worker opens a socket for its successor, which nobody but its user can reach (the directory's mode).
+void add_worker_socket(proxy::Config& config) {
+  const char* path = std::getenv(kWorkerSocket);
+  if (path == nullptr) return;
+  proxy::BindConfig bind;
+  bind.address.unix_path = path;
+  bind.unix_mode = 0600;
+  bind.level = proxy::CliLevel::kAdmin;
+  bind.expose_listeners = true;
+  bind.text = path;
+  config.global.stats_sockets.push_back(std::move(bind));
+}
+
+void tell_master() {
+  const char* text = std::getenv(kWorkerReady);
+  if (text == nullptr) return;
+  const int fd = std::atoi(text);
+  const char fine = 0;
+  [[maybe_unused]] const ssize_t n = ::write(fd, &fine, 1);
+  ::close(fd);
+}
+
+/// `-x`: the listening sockets of the process to replace. False = it must not start without them.
+bool inherit_listeners(const proxy::CommandLine& line, HostOptions* options) {
+  if (line.inherit_socket.empty()) return true;
+  auto taken = net::take_descriptors(line.inherit_socket);
+  if (taken) {
+    options->inherited = std::move(*taken);
+    return true;
+  }
+  print("", conf::diagnostic_line(conf::Severity::kWarning,
+                                  fmt::format("Failed to connect to the old process socket '{}'", line.inherit_socket),
+                                  getpid()));
+  alert("Failed to get the sockets from the old process!");
+  return std::getenv(kWorkerSocket) != nullptr;
+}
+
+/// The background process lets go of the terminal and tells the one in front that all is well.
+void detach(int word) {
+  if (const int null = ::open("/dev/null", O_RDWR); null >= 0) {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+    if (null > STDERR_FILENO) ::close(null);
+  }
+  const char fine = 0;
+  [[maybe_unused]] const ssize_t n = ::write(word, &fine, 1);
+  ::close(word);
+}
+
 int serve(const proxy::CommandLine& line, proxy::Config config) {
+  add_worker_socket(config);
   const bool background = (line.daemon || config.global.daemon) && !line.foreground;
   const std::string pidfile = !line.pidfile.empty() ? line.pidfile : config.global.pidfile;
   const int64_t sockets = raise_descriptor_limit();
@@ -152,6 +203,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
   HostOptions host_options;
   host_options.signals = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
   host_options.accepted_keepalive_s = 0;
+  if (!inherit_listeners(line, &host_options)) return 1;
   auto host = MachineHost::make(machine, log, host_options);
   if (!host) {
     alert(fmt::format("cannot create an event loop: {}", std::strerror(host.error())));
@@ -161,6 +213,8 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
   while (!machine.ready() && (*host)->turn()) {
   }
   if ((*host)->exit_code()) return *(*host)->exit_code();
+  (*host)->drop_inherited();
+  tell_master();
   // COMPAT: in the foreground HAProxy writes no pid file.
   if (!pidfile.empty() && (background || line.master_worker)) {
     if (const int error = write_pidfile(pidfile); error != 0) {
@@ -173,13 +227,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
   signal_old(line.terminate_pids, SIGTERM);
   if (background) {
     log.set_foreground(false);
-    if (const int null = ::open("/dev/null", O_RDWR); null >= 0) {
-      for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
-      if (null > STDERR_FILENO) ::close(null);
-    }
-    const char fine = 0;
-    [[maybe_unused]] const ssize_t n = ::write(word[1], &fine, 1);
-    ::close(word[1]);
+    detach(word[1]);
   }
   return (*host)->run();
 }
@@ -219,6 +267,16 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
   const proxy::StartupReport report = proxy::startup_report(outcome, line.check_only, line.quiet, getpid(), program);
   print(report.standard_output, report.standard_error);
   if (report.exit_code) return *report.exit_code;
+  const bool worker = std::getenv(kWorkerSocket) != nullptr;
+  if ((line.master_worker || outcome.config.global.master_worker) && !worker) {
+    return run_master({.program = program,
+                       .arguments = arguments,
+                       .pidfile = line.pidfile.empty() ? outcome.config.global.pidfile : line.pidfile,
+                       .daemon = (line.daemon || outcome.config.global.daemon) && !line.foreground,
+                       .notify_systemd = line.notify_systemd,
+                       .exit_on_failure = !outcome.config.global.master_worker_restarts});
+  }
+  if (worker) outcome.config.global.daemon = false;
   return serve(line, std::move(outcome.config));
 }
 

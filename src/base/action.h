@@ -24,9 +24,14 @@ struct Listen {
   uint32_t unix_mode = 0;                // permissions of a UNIX socket, 0 = leave
   std::optional<int> inherited_fd = {};  // an already bound and listening descriptor (`fd@N`)
   bool v6only = true;
+  bool share_port = false;  // another process of the same user may listen there, too (SO_REUSEPORT)
 };
 struct CloseListener {
   ListenerId listener{};
+};
+/// Hands the listening sockets over to the peer of `conn`, a UNIX connection: a process that will replace this one.
+struct SendListeners {
+  ConnId conn;
 };
 
 /// Starts a connection; answered by Machine::connected or Machine::closed. Host names are the machine's business
@@ -191,6 +196,6 @@ using Action =
                  action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile, action::RemoveFile,
                  action::StatFile, action::TruncateFile, action::RenameFile, action::MakeDirectory, action::OpenLog,
                  action::AppendLog, action::SyncLog, action::CloseLog, action::Spawn, action::KillChild,
-                 action::Resolve, action::Stall, action::Crash, action::Exit>;
+                 action::Resolve, action::Stall, action::Crash, action::SendListeners, action::Exit>;
 
 }  // namespace holdfast

@@ -114,6 +114,14 @@ void Reactor::remove_listener(ListenerId listener) {
   }
 }
 
+std::vector<int> Reactor::listener_descriptors() const {
+  std::vector<int> out;
+  for (const Listener& at : listeners_) {
+    if (at.fd >= 0 && !at.closing) out.push_back(at.fd);
+  }
+  return out;
+}
+
 void Reactor::adopt(ConnId conn, int fd) {
   const int error = start_reading(new_slot(conn, fd, Phase::kOpen));
   if (error != 0) refused_.push_back({conn, error});

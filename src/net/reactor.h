@@ -63,6 +63,8 @@ class Reactor {
   /// Takes over a listening descriptor.
   void add_listener(ListenerId listener, int fd);
   void remove_listener(ListenerId listener);
+  /// The descriptors of all open listeners.
+  std::vector<int> listener_descriptors() const;
   /// Takes over an accepted descriptor.
   void adopt(ConnId conn, int fd);
   /// Takes over an unconnected descriptor; answered by on_connected or on_closed, never from inside this call.

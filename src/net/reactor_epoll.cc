@@ -71,6 +71,8 @@ void EpollReactor::arm_listener(Listener& listener) {
 }
 
 void EpollReactor::disarm_listener(Listener& listener) {
+  // Another process may hold the same socket (a handover): closing alone would leave it in the set.
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, listener.fd, nullptr);
   ::close(std::exchange(listener.fd, -1));
   listener.armed = false;
 }

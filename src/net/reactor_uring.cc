@@ -239,7 +239,8 @@ void UringReactor::arm_listeners_poll() {
 void UringReactor::disarm_listener(Listener& listener) {
   listener.closing = true;
   listener.armed = false;
-  ::close(std::exchange(listener.fd, -1));  // leaves the epoll set by itself
+  epoll_ctl(listeners_poll_, EPOLL_CTL_DEL, listener.fd, nullptr);  // another process may hold it open (handover.h)
+  ::close(std::exchange(listener.fd, -1));
 }
 
 void UringReactor::accept_ready() {

@@ -133,6 +133,7 @@ std::expected<int, int> open_listener(const Address& address, const ListenOption
     remove_stale_socket(address.unix_path);
   } else {
     set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (options.share_port) set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (where->family() == AF_INET6) set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only ? 1 : 0);
   }
   if (bind(fd, &where->base, where->length) != 0) return give_up(fd, errno);

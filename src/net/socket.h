@@ -43,6 +43,7 @@ struct ListenOptions {
   uint32_t unix_mode = 0;                // permissions of a UNIX socket, 0 = leave
   std::optional<int> inherited_fd = {};  // already bound and listening
   bool v6only = true;
+  bool share_port = false;  // SO_REUSEPORT
 };
 /// A bound, listening, non-blocking socket, or errno. A stale UNIX socket file at the path is replaced; anything else
 /// there is left alone (EADDRINUSE).

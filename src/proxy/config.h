@@ -114,6 +114,7 @@ struct ProxyConfig {
 struct GlobalConfig {
   bool daemon = false;
   bool master_worker = false;
+  bool master_worker_restarts = false;  // no-exit-on-failure
   bool quiet = false;
   bool zero_warning = false;
   std::string pidfile, chroot, user, group, node, description, localpeer;

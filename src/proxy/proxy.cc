@@ -76,6 +76,7 @@ void Proxy::Parts::listen_on(uint32_t index) {
   listen.unix_mode = bind.unix_mode;
   listen.inherited_fd = bind.inherited_fd;
   listen.v6only = bind.v6only;
+  listen.share_port = !bind.address.is_unix();
   listen.backlog = bind.backlog;
   if (listen.backlog == 0 && listener.frontend != kNoIndex) {
     const FrontendState& frontend = runtime.frontends[listener.frontend];

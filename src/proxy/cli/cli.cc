@@ -186,7 +186,7 @@ void Cli::run_command(CliConnection& connection, std::string_view text, bool* cl
   if (command == nullptr) return say(connection, cli_help(words, connection.level, false) + "\n");
   CliContext context{runtime_, sessions_, states_, checks_, host_, connection, words, {}, false};
   if (context.allowed(command->level)) command->run(context);
-  say(connection, context.out + "\n");
+  if (!context.silent) say(connection, context.out + "\n");
   *close = context.close;
 }
 

@@ -51,6 +51,7 @@ struct CliContext {
   const std::vector<std::string>& words;
   std::string out;  // the answer; the empty line after it is added by the caller
   bool close = false;
+  bool silent = false;  // not even the empty line follows
 
   std::string_view word(size_t i) const { return i < words.size() ? std::string_view(words[i]) : ""; }
   /// True when the connection may do what needs `level`; else the answer says it may not.

@@ -115,7 +115,19 @@ void run_set_timeout(CliContext& c) {
   c.connection.timeout = value.value;
 }
 
+/// A process that is to replace this one asks for the listening sockets; the answer is no text.
+void run_get_sockets(CliContext& c) {
+  if (!c.runtime.listeners[c.connection.listener].config->expose_listeners) {
+    c.out = "\n";
+    return;
+  }
+  c.runtime.act(action::SendListeners{c.connection.conn});
+  c.close = true;
+  c.silent = true;
+}
+
 constexpr CliCommand kCommands[] = {
+    {"_getsocks", CliLevel::kUser, run_get_sockets, "", ""},
     {"show sess", CliLevel::kOperator, run_show_sess, "show sess [id]",
      "report the list of current sessions or dump this exact session"},
     {"shutdown session", CliLevel::kAdmin, run_shutdown_session, "shutdown session [id]", "kill a specific session"},

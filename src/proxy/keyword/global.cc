@@ -19,6 +19,7 @@ void parse_master_worker(KeywordContext& c) {
     return c.alert("'master-worker' only supports 'no-exit-on-failure' option.");
   }
   c.config.global.master_worker = true;
+  c.config.global.master_worker_restarts = c.word(1) == "no-exit-on-failure";
 }
 
 void integer(KeywordContext& c, int64_t* target) {
