@@ -65,7 +65,6 @@ class Replication {
   // The stream.
   /// Whether effects are kept: somebody reads, or may come back for, the stream.
   bool keeps_stream() const { return backlog_.has_value(); }
-  size_t backlog_bytes() const { return backlog_ ? backlog_->size() : 0; }
   void feed(std::string_view bytes, Now now);
   void resize_backlog();
   /// Every replica has acknowledged everything.
