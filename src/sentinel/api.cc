@@ -15,6 +15,8 @@
 namespace holdfast::sentinel {
 namespace {
 
+constexpr Duration kResetPause = 100ms;  // the original's tick
+
 using Handler = void (Api::*)(CommandContext&, const Api::Args&);
 struct Row {
   std::string_view name;
@@ -208,6 +210,8 @@ void Api::reset(CommandContext& context, const Args& args) {
   for (const auto& [name, primary] : core_.topology.primaries()) {
     if (!glob_match(args[2], name)) continue;
     reset_primary(core_, links_, *primary, false);
+    // COMPAT: the original connects again at its next tick; until then nothing is known, and clients look.
+    core_.topology.link_of(*primary).last_attempt = core_.now.mono - core_.periods.ping + kResetPause;
     core_.event(Event::kResetMaster, *primary);
     ++count;
   }

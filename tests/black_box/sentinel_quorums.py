@@ -65,7 +65,7 @@ class SentinelTest(unittest.TestCase):
     def watch(self, primary, kinds, replica_count, **options):
         # A real Sentinel reconnects to the new primary once a second only, and a Sentinel that heard of the old one's
         # death is still counted: with down-after 1 s it may take the new primary for dead and promote once more.
-        down_after = 2500 if len(kinds) > 1 and "original" in kinds else 1000
+        down_after = 2500 if "original" in kinds else 1000
         sentinels = [self.world.sentinel(kind, primary, quorum=len(kinds) // 2 + 1, down_after=down_after, **options)
                      for kind in kinds]
         for sentinel in sentinels:
