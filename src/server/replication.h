@@ -71,6 +71,7 @@ class Replication {
   bool all_caught_up() const;
   size_t waiting() const { return waits_.size(); }
   size_t replicas() const;
+  size_t backlog_bytes() const { return backlog_ ? backlog_->size() : 0; }
   /// The backlog and what replicas have not read yet.
   size_t buffered_bytes() const;
   void ask_for_acknowledgements(Now now);
