@@ -49,6 +49,15 @@ struct CheckConfig {
   int error_limit = 10;
 };
 
+/// `agent-check` and what goes with it.
+struct AgentConfig {
+  bool enabled = false;
+  uint16_t port = 0;
+  std::string address;  // numeric host, empty = the server's
+  Duration inter = 2s;
+  std::string send;
+};
+
 struct ServerConfig {
   std::string name;
   uint32_t id = 0;
@@ -65,6 +74,7 @@ struct ServerConfig {
   int64_t maxqueue = 0;
   Duration slowstart{};
   CheckConfig check;
+  AgentConfig agent;
   InitState init_state = InitState::kDefault;
   bool on_marked_down_shutdown = false;
   bool on_marked_up_shutdown_backup = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "proxy/check/agent.h"
 #include "proxy/check/runner.h"
 #include "proxy/cli/cli.h"
 #include "proxy/http/responder.h"
@@ -30,9 +31,10 @@ struct Proxy::Parts final : ActionSink, CliHost {
         sessions(runtime),
         states(runtime, sessions),
         checks(runtime, states),
+        agents(runtime, states),
         primaries(runtime, states, checks),
         http(runtime, sessions, states),
-        cli(runtime, sessions, states, checks, *this) {
+        cli(runtime, sessions, states, checks, agents, *this) {
     sessions.set_states(&states);
     sessions.set_suspicions(&checks);
     checks.set_role_listener(&primaries);
@@ -58,6 +60,7 @@ struct Proxy::Parts final : ActionSink, CliHost {
   Sessions sessions;
   ServerStates states;
   CheckRunner checks;
+  AgentRunner agents;
   PrimaryWatch primaries;
   HttpResponder http;
   Cli cli;
@@ -140,6 +143,7 @@ void Proxy::Parts::soft_stop() {
                 fmt::format("Proxy {} stopped (cumulated conns: FE: {}, BE: {}).", config.name, front, back));
   }
   checks.stop();
+  agents.stop();
   primaries.stop();
   const Duration limit = runtime.config.global.hard_stop_after;
   if (limit > Duration{}) runtime.timers.arm(TimerKind::kStop, 0, 0, runtime.now.mono + limit, &stop_queued);
@@ -183,6 +187,7 @@ void Proxy::start(Now now) {
   for (uint32_t i = 0; i < parts_->runtime.listeners.size(); ++i) parts_->listen_on(i);
   parts_->resolve_names();
   if (parts_->resolving_left == 0) parts_->checks.start();
+  parts_->agents.start();
   parts_->primaries.start();
 }
 
@@ -213,6 +218,7 @@ void Proxy::connected(ConnId conn, const Address&, const Address&, Now now) {
   if (slot == nullptr) return;
   if (slot->kind == ConnKind::kServer) parts_->sessions.connected(*slot);
   if (slot->kind == ConnKind::kCheck) parts_->checks.connected(*slot);
+  if (slot->kind == ConnKind::kAgent) parts_->agents.connected(*slot);
   if (slot->kind == ConnKind::kSentinel) parts_->primaries.links().connected(*slot);
 }
 
@@ -232,6 +238,8 @@ void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
       return parts_->primaries.links().receive(*slot, bytes);
     case ConnKind::kHttp:
       return parts_->http.receive(*slot, bytes);
+    case ConnKind::kAgent:
+      return parts_->agents.receive(*slot, bytes);
     case ConnKind::kNone:
       return;
   }
@@ -257,6 +265,9 @@ void Proxy::eof(ConnId conn, Now now) {
       break;
     case ConnKind::kHttp:
       parts_->http.eof(*slot);
+      break;
+    case ConnKind::kAgent:
+      parts_->agents.eof(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -284,6 +295,9 @@ void Proxy::closed(ConnId conn, Closed why, Now now) {
       break;
     case ConnKind::kHttp:
       parts_->http.closed(*slot);
+      break;
+    case ConnKind::kAgent:
+      parts_->agents.closed(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -336,6 +350,9 @@ void Proxy::tick(Now now) {
       case TimerKind::kSentinel:
         parts_->primaries.links().timer(entry.index, entry.generation);
         break;
+      case TimerKind::kAgent:
+        parts_->agents.timer(entry.index, entry.generation);
+        break;
       case TimerKind::kHttp:
         parts_->http.timer(entry.index, entry.generation);
         break;
@@ -367,6 +384,8 @@ OutQueue& Proxy::output(ConnId conn) {
       return parts_->primaries.links().output(*slot);
     case ConnKind::kHttp:
       return parts_->http.output(*slot);
+    case ConnKind::kAgent:
+      return parts_->agents.output(*slot);
     case ConnKind::kNone:
       break;
   }

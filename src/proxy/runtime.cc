@@ -47,6 +47,7 @@ void Runtime::build_proxies() {
       backends.emplace_back();
       backends.back().config = &proxy;
       backends.back().proxy = i;
+      backends.back().clock = &now.mono;
       build_servers(backends.back());
     }
   }
@@ -192,22 +193,35 @@ uint32_t Runtime::find_server(uint32_t backend, std::string_view name) const {
   return kNoIndex;
 }
 
+int slowstart_percent(const BackendState& backend, const ServerState& server) {
+  const Duration slow = server.config->slowstart;
+  // COMPAT: at start-up everybody takes its full share.
+  if (slow <= Duration{} || server.counters.down_transitions == 0) return 100;
+  const Duration age = *backend.clock - server.last_change;
+  return age >= slow ? 100 : static_cast<int>(std::max<int64_t>(1, 100 * age.count() / slow.count()));
+}
+
 int64_t effective_maxconn(const BackendState& backend, const ServerState& server) {
   if (server.maxconn == 0) return 0;
+  const int64_t most = std::max<int64_t>(1, server.maxconn * slowstart_percent(backend, server) / 100);
   const int64_t least = server.config->minconn;
-  if (least <= 0 || least >= server.maxconn || backend.fullconn <= 0) return server.maxconn;
-  if (backend.counters.current >= backend.fullconn) return server.maxconn;
-  return std::max(least, server.maxconn * backend.counters.current / backend.fullconn);
+  if (least <= 0 || least >= server.maxconn || backend.fullconn <= 0) return most;
+  if (backend.counters.current >= backend.fullconn) return most;
+  return std::min(most, std::max(least, server.maxconn * backend.counters.current / backend.fullconn));
 }
 
 void usable_servers(const BackendState& backend, std::vector<Candidate>* candidates) {
   candidates->clear();
+  // Weights are made finer while a server starts slowly, so that a weight of 1 can have a part of itself.
+  const bool finer = std::ranges::any_of(
+      backend.servers, [](const ServerState& server) { return server.config->slowstart > Duration{}; });
   auto add = [&](const ServerState& server) {
     const int64_t limit = effective_maxconn(backend, server);
     const auto waiting = static_cast<int64_t>(server.queue.size());
+    const int weight = finer ? std::max(1, server.weight * slowstart_percent(backend, server)) : server.weight;
     candidates->push_back({.server = server.index,
                            .id = server.config->id,
-                           .weight = server.weight,
+                           .weight = weight,
                            .load = server.sessions + waiting,
                            .full = limit > 0 && server.sessions >= limit});
   };

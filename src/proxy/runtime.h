@@ -63,6 +63,26 @@ struct CheckState {
   bool again = false;   // a doubt came up while this run was under way
 };
 
+/// The agent of one server (check/agent.h).
+struct AgentState {
+  bool configured = false;
+  bool enabled = false;
+  bool running = false;
+  bool connected = false;
+  bool down = false;  // what it says of its server
+  bool had_result = false;
+  ConnId conn;
+  OutQueue out;
+  std::string input;
+  Mono started{};
+  Mono deadline = kNever;
+  Mono next = kNever;
+  Mono queued_until = kNever;
+  CheckStatus status = CheckStatus::kInit;
+  std::string info;
+  int64_t duration_ms = 0;
+};
+
 struct ServerState {
   uint32_t backend = 0;
   uint32_t index = 0;
@@ -83,6 +103,7 @@ struct ServerState {
   Duration downtime{};
   int observed_errors = 0;  // observe layer4: failures in a row
   CheckState check;
+  AgentState agent;
   Counters counters;
   int64_t sessions = 0;  // connections to it, established or under way
   std::deque<uint32_t> queue;
@@ -104,6 +125,7 @@ struct BackendState {
   PrimaryState primary;    // redis-primary
   Counters counters;
   int64_t fullconn = 0;
+  const Mono* clock = nullptr;  // Runtime::now
   bool up = true;
   Mono last_change{};
   Duration downtime{};
@@ -127,7 +149,7 @@ struct ListenerState {
   bool answered = false;
 };
 
-enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel, kHttp };
+enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel, kHttp, kAgent };
 struct ConnSlot {
   uint32_t generation = 0;
   ConnKind kind = ConnKind::kNone;
@@ -202,6 +224,8 @@ class Runtime {
 
 /// Servers that may take a connection now, in order. With `full_too`, those at their limit are included and marked.
 void usable_servers(const BackendState& backend, std::vector<Candidate>* candidates);
+/// How much of its weight and limits a server that came up `slowstart` or less ago takes, in percent: 1-100.
+int slowstart_percent(const BackendState& backend, const ServerState& server);
 int64_t effective_maxconn(const BackendState& backend, const ServerState& server);
 
 }  // namespace holdfast::proxy

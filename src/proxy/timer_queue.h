@@ -12,7 +12,7 @@
 
 namespace holdfast::proxy {
 
-enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle, kHttp };
+enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle, kHttp, kAgent };
 
 struct TimerEntry {
   Mono at{};

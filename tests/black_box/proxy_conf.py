@@ -78,6 +78,9 @@ LINES = {
     "option ldap-check": 0,
     "option ssl-hello-chk": 0,
     "server t 127.0.0.1:2 send-proxy-v2 check check-send-proxy": 0,
+    "server t 127.0.0.1:2 agent-check agent-port 9 agent-inter 1s agent-send x": 0,
+    "server t 127.0.0.1:2 agent-check agent-port 0": 1,
+    "server t 127.0.0.1:2 slowstart 10s": 0,
 }
 CONDITIONS = {"1": 0, "": 1, "0": 1, "200rrr": 2, "version_atleast(2.4)": 0, "feature(THREAD) && !feature(NOPE)": 0,
               "streq(a,a) || foo": 2, "(1": 2, "defined(HOME)": 0}

@@ -253,7 +253,7 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
     if (server.health.value == 0) states_.set_stopped(server, cause);
     const BackendState& backend = runtime_.backends[server.backend];
     if (backend.asks_role && !backend.up && !server.fenced) suspect(server.backend, server.index);
-  } else if (server.health.up()) {
+  } else if (server.health.up() && !server.agent.down) {
     if (result == CheckResult::kConditional) {
       states_.set_stopping(server, cause);
     } else {

@@ -184,7 +184,7 @@ void Cli::run_command(CliConnection& connection, std::string_view text, bool* cl
   }
   const CliCommand* command = find_command(words);
   if (command == nullptr) return say(connection, cli_help(words, connection.level, false) + "\n");
-  CliContext context{runtime_, sessions_, states_, checks_, host_, connection, words, {}, false};
+  CliContext context{runtime_, sessions_, states_, checks_, agents_, host_, connection, words, {}, false};
   if (context.allowed(command->level)) command->run(context);
   if (!context.silent) say(connection, context.out + "\n");
   *close = context.close;

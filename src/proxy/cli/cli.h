@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/machine.h"
+#include "proxy/check/agent.h"
 #include "proxy/check/runner.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
@@ -46,6 +47,7 @@ struct CliContext {
   Sessions& sessions;
   ServerStates& states;
   CheckRunner& checks;
+  AgentRunner& agents;
   CliHost& host;
   CliConnection& connection;
   const std::vector<std::string>& words;
@@ -75,8 +77,9 @@ class Cli {
  public:
   static constexpr size_t kLineMax = 16384;
 
-  Cli(Runtime& runtime, Sessions& sessions, ServerStates& states, CheckRunner& checks, CliHost& host)
-      : runtime_(runtime), sessions_(sessions), states_(states), checks_(checks), host_(host) {}
+  Cli(Runtime& runtime, Sessions& sessions, ServerStates& states, CheckRunner& checks, AgentRunner& agents,
+      CliHost& host)
+      : runtime_(runtime), sessions_(sessions), states_(states), checks_(checks), agents_(agents), host_(host) {}
 
   ConnId accept(uint32_t listener, const Accepted& from);
   void receive(ConnSlot slot, std::string_view bytes);
@@ -97,6 +100,7 @@ class Cli {
   Sessions& sessions_;
   ServerStates& states_;
   CheckRunner& checks_;
+  AgentRunner& agents_;
   CliHost& host_;
   std::deque<CliConnection> connections_;
   std::vector<uint32_t> free_;

@@ -177,7 +177,15 @@ void run_set_server(CliContext& c) {
   if (what == "addr") return set_address(c, *server);
   if (what == "check-port" || what == "check-addr") return set_check_endpoint(c, *server, what);
   if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send") {
-    c.out = "agent checks are not enabled on this server.\n";
+    if (!server->agent.configured) {
+      c.out = "agent checks are not enabled on this server.\n";
+    } else if (what == "agent" && (c.word(4) == "up" || c.word(4) == "down")) {
+      c.agents.set_health(*server, c.word(4) == "up", ", changed from CLI");
+    } else if (what == "agent") {
+      c.out = "'set server <srv> agent' expects 'up' or 'down'.\n";
+    } else {
+      c.out = fmt::format("'{}' cannot be changed at runtime by this version.\n", what);
+    }
     return;
   }
   if (what == "ssl") {
@@ -204,6 +212,16 @@ void run_health(CliContext& c) {
     return;
   }
   c.checks.set_enabled(*server, c.word(0) == "enable");
+}
+
+void run_agent(CliContext& c) {
+  ServerState* server = named_server(c, c.word(2));
+  if (server == nullptr) return;
+  if (!server->agent.configured) {
+    if (c.word(0) == "enable") c.out = "Agent was not configured on this server, cannot enable.\n";
+    return;
+  }
+  c.agents.set_enabled(*server, c.word(0) == "enable");
 }
 
 void run_frontend_switch(CliContext& c) {
@@ -271,6 +289,8 @@ constexpr CliCommand kCommands[] = {
      "disable a server for maintenance (use 'set server' instead)"},
     {"enable health", CliLevel::kAdmin, run_health, "enable health", "enable health checks"},
     {"disable health", CliLevel::kAdmin, run_health, "disable health", "disable health checks"},
+    {"enable agent", CliLevel::kAdmin, run_agent, "enable agent", "enable agent checks"},
+    {"disable agent", CliLevel::kAdmin, run_agent, "disable agent", "disable agent checks"},
     {"enable frontend", CliLevel::kAdmin, run_frontend_switch, "enable frontend <frontend>",
      "re-enable specific frontend"},
     {"disable frontend", CliLevel::kAdmin, run_frontend_switch, "disable frontend <frontend>",

@@ -169,6 +169,17 @@ void check_cells(Row& row, const ServerState& server) {
   row.set("check_health", server.health.value);
 }
 
+void agent_cells(Row& row, const AgentState& agent) {
+  row.set("agent_status", fmt::format("{}{}", agent.running ? "* " : "", short_name(agent.status)));
+  if (has_code(agent.status)) row.set("agent_code", 0);
+  if (agent.had_result) row.set("agent_duration", agent.duration_ms);
+  row.text("last_agt", agent.info);
+  row.set("agent_desc", description(agent.status));
+  row.set("agent_rise", 1);
+  row.set("agent_fall", 1);
+  row.set("agent_health", agent.down ? 0 : 1);
+}
+
 void server_row(Runtime& runtime, BackendState& backend, ServerState& server, std::string* out) {
   Row row;
   Counters& k = server.counters;
@@ -187,6 +198,8 @@ void server_row(Runtime& runtime, BackendState& backend, ServerState& server, st
     row.set("chkdown", server.counters.down_transitions);
     if (!server.in_maintenance()) check_cells(row, server);
   }
+  if (server.agent.configured && server.agent.enabled && !server.in_maintenance()) agent_cells(row, server.agent);
+  if (server.config->slowstart > Duration{} && server.usable()) row.set("throttle", slowstart_percent(backend, server));
   row.set("lastchg", seconds(runtime.now.mono - server.last_change));
   if (server.check.configured) {
     const Duration since = server.up() ? Duration{} : runtime.now.mono - server.last_change;

@@ -207,6 +207,31 @@ constexpr ServerRow kOptions[] = {
     {"no-send-proxy-v2", 0, HF_FLAG(send_proxy, SendProxy::kNone)},
     {"check-send-proxy", 0, HF_FLAG(check_send_proxy, true)},
     {"no-check-send-proxy", 0, HF_FLAG(check_send_proxy, false)},
+    {"agent-check", 0, HF_FLAG(agent.enabled, true)},
+    {"no-agent-check", 0, HF_FLAG(agent.enabled, false)},
+    {"agent-inter", 1, HF_TIME(agent.inter, "agent-inter")},
+    {"agent-port", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       const int64_t port = conf::leading_integer(v);
+       if (port <= 0 || port > 65535) return fmt::format("'agent-port' : invalid port '{}'.", v);
+       s.agent.port = static_cast<uint16_t>(port);
+       return "";
+     }},
+    {"agent-addr", 1,
+     [](KeywordContext& c, ServerConfig& s, std::string_view v) -> std::string {
+       AddressRules rules;
+       rules.port_forbidden = true;
+       rules.names = c.options.names;
+       const auto spec = parse_address(v, rules);
+       if (!spec) return fmt::format("'agent-addr' : {}.", spec.error());
+       s.agent.address = spec->address.host;
+       return "";
+     }},
+    {"agent-send", 1,
+     [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
+       s.agent.send = std::string(v);
+       return "";
+     }},
     {"weight", 1, set_weight},
     {"backup", 0, HF_FLAG(backup, true)},
     {"no-backup", 0, HF_FLAG(backup, false)},
@@ -243,9 +268,8 @@ constexpr ServerRow kOptions[] = {
 #undef HF_COUNT
 #undef HF_IGNORE
 
-constexpr std::string_view kUnsupported[] = {"ssl",       "check-ssl",  "agent-check", "namespace",
-                                             "socks4",    "resolvers",  "no-ssl",      "redir",
-                                             "check-sni", "check-alpn", "healthcheck", "sni"};
+constexpr std::string_view kUnsupported[] = {"ssl",   "check-ssl", "namespace",  "socks4",      "resolvers", "no-ssl",
+                                             "redir", "check-sni", "check-alpn", "healthcheck", "sni"};
 
 class ServerLine {
  public:
@@ -321,6 +345,9 @@ class ServerLine {
   bool finish() {
     if (!server_.track.empty() && server_.check.enabled) {
       return complain("unable to enable checks and tracking at the same time!");
+    }
+    if (server_.agent.enabled && server_.agent.port == 0) {
+      return complain(fmt::format("server {} does not have agent port. Agent check has been disabled.", server_.name));
     }
     for (const ServerConfig& other : c_.proxy->servers) {
       if (other.name != server_.name) continue;
