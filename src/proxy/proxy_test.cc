@@ -255,5 +255,23 @@ TEST(Proxy, AFullFrontendHoldsNewcomersUntilThereIsRoom) {
   host.connected(host.next_connect());
 }
 
+TEST(Proxy, AFullListenerHoldsItsOwnNewcomersOnly) {
+  Host host(
+      "listen l\n bind :6378 maxconn 1\n bind :6379\n timeout connect 1s\n timeout client 9s\n timeout server 9s\n"
+      " server s1 127.0.0.1:1\n");
+  const ConnId first = host.accept(0);
+  const ConnId server = host.next_connect();
+  host.connected(server);
+  const ConnId second = host.accept(0);
+  EXPECT_TRUE(host.paused[second]);
+  host.accept(1);
+  host.connected(host.next_connect());
+  EXPECT_TRUE(host.connects.empty());
+  host.eof(first);
+  host.eof(server);
+  EXPECT_FALSE(host.paused[second]);
+  host.connected(host.next_connect());
+}
+
 }  // namespace
 }  // namespace holdfast::proxy

@@ -145,6 +145,7 @@ struct ListenerState {
   const BindConfig* config = nullptr;
   uint32_t frontend = kNoIndex;  // kNoIndex = runtime API
   Address bound;
+  int64_t sessions = 0;
   bool listening = false;
   bool answered = false;
 };

@@ -40,7 +40,8 @@ ConnId Sessions::accept(uint32_t listener, const Accepted& from) {
   session.client.conn = runtime_.open(ConnKind::kClient, index);
   const ConnId conn = session.client.conn;
   FrontendState& frontend = runtime_.frontends[session.frontend];
-  if (frontend.counters.current >= frontend.maxconn || runtime_.process.current >= runtime_.maxconn) {
+  const bool bind_full = !has_room(listener);
+  if (bind_full || frontend.counters.current >= frontend.maxconn || runtime_.process.current >= runtime_.maxconn) {
     // A full frontend leaves connections waiting, as the kernel's backlog would.
     const int64_t backlog = frontend.config->backlog > 0 ? frontend.config->backlog : frontend.maxconn;
     if (static_cast<int64_t>(frontend.held.size()) >= backlog) {
@@ -60,12 +61,22 @@ ConnId Sessions::accept(uint32_t listener, const Accepted& from) {
   return conn;
 }
 
+/// `bind ... maxconn`: sessions of one listening address.
+bool Sessions::has_room(uint32_t listener) const {
+  const ListenerState& state = runtime_.listeners[listener];
+  return state.config->maxconn == 0 || state.sessions < state.config->maxconn;
+}
+
 void Sessions::admit_held(uint32_t frontend_index) {
   FrontendState& frontend = runtime_.frontends[frontend_index];
   while (!frontend.held.empty() && frontend.counters.current < frontend.maxconn &&
          runtime_.process.current < runtime_.maxconn) {
-    const uint32_t index = frontend.held.front();
-    frontend.held.pop_front();
+    // The first one whose own listener is not full.
+    const auto next =
+        std::ranges::find_if(frontend.held, [this](uint32_t held) { return has_room(sessions_[held].listener); });
+    if (next == frontend.held.end()) return;
+    const uint32_t index = *next;
+    frontend.held.erase(next);
     Session& session = sessions_[index];
     session.client.paused = false;
     runtime_.act(action::PauseReading{session.client.conn, false});
@@ -80,6 +91,7 @@ void Sessions::admit(uint32_t index) {
   FrontendState& frontend = runtime_.frontends[session.frontend];
   if (!frontend.config->tcp_rules.empty() && !admitted_by_rules(index)) return;
   session.state = SessionState::kConnecting;
+  ++runtime_.listeners[session.listener].sessions;
   frontend.counters.enter(runtime_.now.mono);
   runtime_.process.enter(runtime_.now.mono);
   ++runtime_.connections_total;

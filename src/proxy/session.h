@@ -146,6 +146,7 @@ class Sessions final : public SessionControl {
 
  private:
   uint32_t allocate();
+  bool has_room(uint32_t listener) const;
   void admit(uint32_t index);
   // session_rules.cc
   static SessionExtras& extras(Session& session);

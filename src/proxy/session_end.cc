@@ -140,6 +140,7 @@ void Sessions::account_end(Session& session, EndReason reason) {
   if (reason != EndReason::kDeniedEarly)
     log(session, reason, false);  // COMPAT: the frontend and the process still count the session, the others do not
   --frontend.counters.current;
+  --runtime_.listeners[session.listener].sessions;
   --runtime_.process.current;
 }
 

@@ -213,7 +213,7 @@ constexpr ServerRow kOptions[] = {
     {"agent-port", 1,
      [](KeywordContext&, ServerConfig& s, std::string_view v) -> std::string {
        const int64_t port = conf::leading_integer(v);
-       if (port <= 0 || port > 65535) return fmt::format("'agent-port' : invalid port '{}'.", v);
+       if (port < 0 || port > 65535) return fmt::format("'agent-port' : invalid port '{}'.", v);
        s.agent.port = static_cast<uint16_t>(port);
        return "";
      }},
