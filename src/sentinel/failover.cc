@@ -38,7 +38,9 @@ Candidate candidate_of(const Core& core, const Instance& replica) {
   if (core.keeps(Rule::kLineage)) out.kinship = kinship(reference, replica.lineage, replica.offset);
   if (core.keeps(Rule::kWholeData)) {
     out.never_synced = replica.never_synced && out.kinship != Kinship::kSame;
-    out.half_synced = replica.loading || replica.sync_in_progress;
+    // A replica that has only begun to copy a wiped primary still holds what that one lost.
+    const bool holds_former = primary.rebirth && replica.keys > 0 && out.kinship == Kinship::kSame;
+    out.half_synced = replica.loading || (replica.sync_in_progress && !holds_former);
   }
   out.refused = primary.failover_in_progress && replica.refused_in == primary.failover_epoch;
   out.runid = replica.runid;

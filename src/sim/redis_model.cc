@@ -13,7 +13,8 @@ namespace holdfast::sim {
 namespace {
 
 constexpr Duration kWritePeriod = 50ms;
-constexpr Duration kCron = 1s;       // between two attempts to reach the primary
+constexpr Duration kCron = 1s;  // between two attempts to reach the primary
+constexpr Duration kReplicationTimeout = 10s;
 constexpr Duration kLoading = 80ms;  // of a dataset that was saved
 constexpr const char* kData = "/dump";
 constexpr const char* kRole = "/role";
@@ -92,6 +93,8 @@ class RedisModel final : public Model {
     if (cron_ <= now()) {
       cron_ = now() + kCron;
       save_data();
+      // A primary whose host lost power says nothing for ever.
+      if (upstream_ && now() - heard_ > (syncing_ ? kReplicationTimeout * 3 : kReplicationTimeout)) leave();
       if (!is_primary() && !loading_) follow();
     }
     for (auto at = copies_.begin(); at != copies_.end();) {
@@ -113,6 +116,7 @@ class RedisModel final : public Model {
     ModelConn& conn = connect(primary_, kUpstream);
     conn.requests_come = true;
     upstream_ = conn.id;
+    heard_ = now();
   }
   void leave() {
     if (upstream_) close(*upstream_);
@@ -259,6 +263,7 @@ class RedisModel final : public Model {
   }
 
   void from_upstream(const Args& args) {
+    heard_ = now();
     if (args[0] == "FULL") {
       syncing_ = true;
     } else if (args[0] == "COPY") {
@@ -351,6 +356,7 @@ class RedisModel final : public Model {
   };
   std::optional<Copy> copy_;  // being loaded
   std::optional<Mono> down_since_;
+  Mono heard_{};  // from upstream
   std::optional<ConnId> upstream_;
   std::map<ConnId, Mono> copies_;  // full copies on their way to replicas
   std::map<ConnId, std::vector<std::vector<std::string>>> transactions_;

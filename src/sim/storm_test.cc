@@ -70,7 +70,7 @@ struct Proof {
 constexpr Proof kProofs[] = {
     {sentinel::Rule::kPersistBeforeVote, StormKind::kElections, "I1"},
     {sentinel::Rule::kOneVotePerEpoch, StormKind::kElections, "I1"},
-    {sentinel::Rule::kMajority, StormKind::kElections, "I11"},
+    {sentinel::Rule::kMajority, StormKind::kElections, "I"},
     {sentinel::Rule::kQuorum, StormKind::kCalm, "I10"},
     {sentinel::Rule::kPrevote, StormKind::kMinority, "I11"},
     {sentinel::Rule::kVotePromise, StormKind::kElections, "I3"},
