@@ -8,6 +8,7 @@ namespace holdfast::family {
 namespace {
 
 void replicaof_command(Context& c) {
+  if (c.services.failing_over()) return c.reply.error("ERR REPLICAOF not allowed while failing over.");
   const std::string_view host = c.argv[1];
   if (equal_ignoring_case(host, "no") && equal_ignoring_case(c.argv[2], "one")) {
     if (!c.state.settings.replicaof_host.empty()) {
@@ -38,12 +39,13 @@ void role_command(Context& c) { c.services.role(c); }
 void psync_command(Context& c) { c.services.psync(c); }
 void replconf_command(Context& c) { c.services.replconf(c); }
 void wait_command(Context& c) { c.services.wait(c); }
+void failover_command(Context& c) { c.services.failover(c); }
 void waitaof_command(Context& c) { c.services.wait_durable(c); }
 
 constexpr Binding kBindings[] = {
-    {"psync", psync_command}, {"replconf", replconf_command}, {"replicaof", replicaof_command},
-    {"role", role_command},   {"slaveof", replicaof_command}, {"sync", psync_command},
-    {"wait", wait_command},   {"waitaof", waitaof_command},
+    {"failover", failover_command},   {"psync", psync_command}, {"replconf", replconf_command},
+    {"replicaof", replicaof_command}, {"role", role_command},   {"slaveof", replicaof_command},
+    {"sync", psync_command},          {"wait", wait_command},   {"waitaof", waitaof_command},
 };
 
 }  // namespace

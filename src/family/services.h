@@ -119,6 +119,8 @@ class Services {
   virtual void role(Context& context) = 0;
   virtual void wait(Context& context) = 0;
   virtual void wait_durable(Context& context) = 0;
+  virtual void failover(Context& context) = 0;
+  virtual bool failing_over() const = 0;
 };
 
 }  // namespace holdfast::family

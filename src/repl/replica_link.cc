@@ -83,7 +83,9 @@ ReplicaLink::Step ReplicaLink::next(OutQueue& out) {
 
 void ReplicaLink::send_psync(OutQueue& out) {
   state_ = State::kPsync;
-  codec::append_request(out, {"PSYNC", options_.replication_id, std::to_string(options_.offset)});
+  const std::string offset = std::to_string(options_.offset);
+  options_.failover ? codec::append_request(out, {"PSYNC", options_.replication_id, offset, "FAILOVER"})
+                    : codec::append_request(out, {"PSYNC", options_.replication_id, offset});
 }
 
 /// Moves to the next word of the handshake and sends it.

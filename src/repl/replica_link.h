@@ -20,7 +20,8 @@ struct ReplicaLinkOptions {
   int64_t announced_port = 0;
   std::string announced_ip;  // empty: not sent
   std::string replication_id = "?";
-  int64_t offset = -1;  // the next byte wanted; -1 with id "?"
+  int64_t offset = -1;    // the next byte wanted; -1 with id "?"
+  bool failover = false;  // PSYNC asks the other side to become the primary
 };
 
 class ReplicaLink {

@@ -15,6 +15,7 @@
 #include "server/aof.h"
 #include "server/blocked.h"
 #include "server/evict.h"
+#include "server/failover.h"
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
@@ -46,6 +47,7 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   saving_ = std::make_unique<Saving>(*this);
   aof_ = std::make_unique<AppendOnly>(*this);
   shutdown_ = std::make_unique<Shutdown>(*this);
+  failover_ = std::make_unique<Failover>(*this);
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
   evictor_ = std::make_unique<Evictor>(*this);
@@ -413,14 +415,15 @@ void Engine::tick(Now now) {
   saving_->work(now);
   aof_->work(now);
   replication_->work(now);
+  failover_->work(now);
   shutdown_->work(now);
   end_turn(now);
 }
 
 Mono Engine::next_deadline() const {
   if (state_.data->can_reclaim() || evictor_->running()) return now_.mono;
-  Mono next = std::min(
-      {saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(), shutdown_->next_deadline()});
+  Mono next = std::min({saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(),
+                        shutdown_->next_deadline(), failover_->next_deadline()});
   next = std::min(next, blocked_->next_deadline());
   if (!paused_.empty() || blocked_->has_ready()) next = std::min(next, pause_until_);
   if (state_.settings.timeout_s > 0 && clients_.size() > 0) next = std::min(next, next_idle_check_);

@@ -26,6 +26,7 @@ namespace holdfast::server {
 class AclFile;
 class AppendOnly;
 class Blocked;
+class Failover;
 class Evictor;
 class Replication;
 class Saving;
@@ -84,6 +85,7 @@ class Engine final : public Machine, public family::Services {
   const ProcessUsage& usage() const { return usage_; }
   const Replication& replication() const { return *replication_; }
   const AppendOnly& append_only() const { return *aof_; }
+  const Failover& failover_state() const { return *failover_; }
   const Shutdown& shutdown_state() const { return *shutdown_; }
   const Blocked& blocked() const { return *blocked_; }
   /// Bytes of requests not carried out and replies not sent; of replicas' links apart from it.
@@ -139,12 +141,15 @@ class Engine final : public Machine, public family::Services {
   void role(family::Context& context) override;
   void wait(family::Context& context) override;
   void wait_durable(family::Context& context) override;
+  void failover(family::Context& context) override;
+  bool failing_over() const override;
 
  private:
   friend class AclFile;
   friend class AofLoad;
   friend class AppendOnly;
   friend class Blocked;
+  friend class Failover;
   friend class Evictor;
   friend class Replication;
   friend class Saving;
@@ -209,6 +214,7 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<Saving> saving_;
   std::unique_ptr<AppendOnly> aof_;
   std::unique_ptr<Shutdown> shutdown_;
+  std::unique_ptr<Failover> failover_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
   std::unique_ptr<Evictor> evictor_;

@@ -12,6 +12,7 @@
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/evict.h"
+#include "server/failover.h"
 #include "server/info.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -299,6 +300,8 @@ void Engine::psync(family::Context& context) { replication_->psync(context); }
 void Engine::replconf(family::Context& context) { replication_->replconf(context); }
 void Engine::role(family::Context& context) { replication_->role(context); }
 void Engine::wait(family::Context& context) { replication_->wait(context); }
+void Engine::failover(family::Context& context) { failover_->command(context); }
+bool Engine::failing_over() const { return failover_->state() != Failover::State::kNone; }
 void Engine::wait_durable(family::Context& context) { replication_->wait_durable(context); }
 
 size_t Engine::waiting_clients() const { return shutdown_->waiting() + replication_->waiting(); }

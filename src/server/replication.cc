@@ -9,6 +9,7 @@
 #include "persist/snapshot.h"
 #include "server/aof.h"
 #include "server/engine.h"
+#include "server/failover.h"
 #include "server/saving.h"
 
 namespace holdfast::server {
@@ -222,6 +223,24 @@ std::string Replication::peer_name(const family::Session& session, const Replica
   return host_port(peer_ip(session, peer), static_cast<uint16_t>(peer.port != 0 ? peer.port : session.peer.port));
 }
 
+const ReplicaPeer* Replication::find_replica(std::string_view host, int64_t port) const {
+  for (const auto& [client, peer] : peers_) {
+    const bool known = peer.state != ReplicaPeer::State::kHandshake;
+    if (known && peer.port == port && peer_ip(*engine_.clients_.find_by_id(client), peer) == host) return &peer;
+  }
+  return nullptr;
+}
+
+bool Replication::first_caught_up(std::string& host, int64_t& port) const {
+  for (const auto& [client, peer] : peers_) {
+    if (peer.state != ReplicaPeer::State::kOnline || peer.ack_offset != offset_) continue;
+    host = peer_ip(*engine_.clients_.find_by_id(client), peer);
+    port = peer.port;
+    return true;
+  }
+  return false;
+}
+
 void Replication::report_lag(Now now) const {
   size_t replicas = 0;
   size_t lagging = 0;
@@ -311,7 +330,8 @@ std::string Replication::info(Now now) const {
     out += fmt::format("min_slaves_good_slaves:{}\r\n", good_replicas(now));
   }
   out += lines;
-  out += fmt::format("master_failover_state:no-failover\r\nmaster_replid:{}\r\nmaster_replid2:{}\r\n", id_, id2_);
+  out += fmt::format("master_failover_state:{}\r\nmaster_replid:{}\r\nmaster_replid2:{}\r\n",
+                     engine_.failover_->state_name(), id_, id2_);
   out += fmt::format("master_repl_offset:{}\r\nsecond_repl_offset:{}\r\n", offset_, second_offset_);
   out += fmt::format(
       "repl_backlog_active:{}\r\nrepl_backlog_size:{}\r\nrepl_backlog_first_byte_offset:{}\r\nrepl_backlog_histlen:{}"

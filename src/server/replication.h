@@ -71,6 +71,10 @@ class Replication {
   bool all_caught_up() const;
   size_t waiting() const { return waits_.size(); }
   size_t replicas() const;
+  /// By the address it announces; null if there is none.
+  const ReplicaPeer* find_replica(std::string_view host, int64_t port) const;
+  /// A replica that has acknowledged everything.
+  bool first_caught_up(std::string& host, int64_t& port) const;
   size_t backlog_bytes() const { return backlog_ ? backlog_->size() : 0; }
   /// The backlog and what replicas have not read yet.
   size_t buffered_bytes() const;
@@ -123,6 +127,8 @@ class Replication {
   void publish_view();
 
   // As a primary.
+  /// PSYNC ... FAILOVER: our primary hands over. False: the error was answered.
+  bool take_over(family::Context& context);
   bool try_partial(family::Context& context, ReplicaPeer& peer);
   void start_cut(Now now);
   bool wants_payload() const;

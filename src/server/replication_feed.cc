@@ -30,6 +30,9 @@ void Replication::psync(family::Context& context) {
   Session& session = context.session;
   if (session.role == Role::kReplica) return;
   const auto& settings = engine_.state_.settings;
+  const bool asked_to_lead = context.argv.size() > 3 && equal_ignoring_case(context.argv[3], "failover");
+  if (asked_to_lead && !take_over(context)) return;
+  if (engine_.failing_over()) return context.reply.error("NOMASTERLINK Can't SYNC while failing over");
   if (!settings.replicaof_host.empty() && link_state_ != LinkState::kConnected) {
     return context.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
   }
@@ -55,6 +58,22 @@ void Replication::psync(family::Context& context) {
                 fmt::format("Replication backlog created, my new replication IDs are '{}' and '{}'", id_, id2_));
   }
   peer.state = ReplicaPeer::State::kWaitCut;
+}
+
+bool Replication::take_over(family::Context& context) {
+  engine_.log(LogLevel::kNotice, fmt::format("Failover request received for replid {}.", context.argv[1]));
+  if (engine_.state_.settings.replicaof_host.empty()) {
+    context.reply.error("ERR PSYNC FAILOVER can't be sent to a master.");
+    return false;
+  }
+  if (!equal_ignoring_case(context.argv[1], id_)) {
+    context.reply.error("ERR PSYNC FAILOVER replid must match my replid.");
+    return false;
+  }
+  replicate_from("", 0, context.now);
+  engine_.log(LogLevel::kNotice, fmt::format("MASTER MODE enabled (failover request from '{}')",
+                                             engine_.client_line(context.session, context.now)));
+  return true;
 }
 
 bool Replication::try_partial(family::Context& context, ReplicaPeer& peer) {
@@ -400,7 +419,7 @@ void Replication::answer_waits(Now now) {
 
 void Replication::ping_replicas(Now now) {
   next_ping_ = now.mono + std::chrono::seconds(engine_.state_.settings.repl_ping_replica_period_s);
-  if (!engine_.state_.settings.replicaof_host.empty() || peers_.empty()) return;
+  if (!engine_.state_.settings.replicaof_host.empty() || peers_.empty() || engine_.failing_over()) return;
   std::string ping;
   codec::append_request(ping, {"PING"});
   feed(ping, now);

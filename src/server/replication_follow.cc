@@ -8,6 +8,7 @@
 #include "persist/snapshot.h"
 #include "server/aof.h"
 #include "server/engine.h"
+#include "server/failover.h"
 #include "server/replication.h"
 #include "server/saving.h"
 
@@ -117,6 +118,7 @@ void Replication::link_connected(Session& session, Now now) {
   } else {
     engine_.log(LogLevel::kNotice, "Partial resynchronization not possible (no cached master)");
   }
+  options.failover = engine_.failover_->state() == Failover::State::kInProgress;
   link_.emplace(std::move(options));
   link_state_ = LinkState::kHandshake;
   link_heard_ = now.mono;
@@ -155,9 +157,11 @@ bool Replication::take_step(Session& session, const repl::ReplicaLink::Step& ste
       engine_.log(LogLevel::kNotice, step.text);
       return true;
     case Kind::kFullResync:
+      engine_.failover_->answered(true, now);
       begin_full(step.id, step.offset, now);
       return true;
     case Kind::kContinue:
+      engine_.failover_->answered(true, now);
       engine_.log(LogLevel::kNotice, "Successful partial resynchronization with master.");
       if (!step.id.empty() && step.id != id_) {
         id2_ = id_;
@@ -181,6 +185,7 @@ bool Replication::take_step(Session& session, const repl::ReplicaLink::Step& ste
       engine_.log(step.kind == Kind::kFailed ? LogLevel::kWarning : LogLevel::kNotice, step.text);
       drop_link(now);
       retry_link(now, kRetryPeriod);
+      engine_.failover_->answered(false, now);
       return false;
   }
   HF_UNREACHABLE();
