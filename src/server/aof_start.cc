@@ -23,7 +23,7 @@ void AppendOnly::start(Now now) {
 
 void AppendOnly::loaded(codec::aof::Manifest manifest, const std::vector<uint64_t>& sizes, Now) {
   manifest_ = std::move(manifest);
-  if (log_) {  // DEBUG LOADAOF
+  if (reload_client_ != 0) {
     engine_.state_.loading = false;
     engine_.state_.saving.changes_since_save = 0;
     engine_.log(LogLevel::kNotice, "Append Only File loaded by DEBUG LOADAOF");
@@ -193,7 +193,7 @@ void AppendOnly::dataset_replaced(Now now) {
 }
 
 void AppendOnly::reload(family::Context& context) {
-  if (!log_ || rewriting() || engine_.in_exec()) {
+  if (!manifest_read_ || rewriting() || engine_.in_exec() || engine_.state_.loading) {
     return context.reply.error("ERR Error trying to load the AOF files, check server logs.");
   }
   context.session.blocked = true;
@@ -202,7 +202,7 @@ void AppendOnly::reload(family::Context& context) {
   engine_.state_.data->clear_all();
   engine_.state_.loading = true;
   load_ = std::make_unique<AofLoad>(engine_, *this, true);
-  append(context.now);  // starts to read when it is answered
+  log_ ? append(context.now) : load_->start(context.now);  // with a log, reading starts when it is answered
 }
 
 }  // namespace holdfast::server
