@@ -222,11 +222,10 @@ class Engine final : public Machine, public family::Services {
   size_t client_bytes_ = 0;  // sum of Session::counted_bytes
   std::unique_ptr<AclFile> acl_file_;
 
-  std::vector<ConnId> touched_;  // sessions with new output in this turn
-  std::string stream_;           // effects of one unit, encoded; kept for its capacity
-  std::string log_stream_;       // the same for the append-only file
-  bool holding_ = false;         // ordinary clients' output waits for the append-only file
-  std::vector<ConnId> held_;     // those with bytes that wait
+  std::vector<ConnId> touched_;      // sessions with new output in this turn
+  std::string stream_, log_stream_;  // effects of one unit, encoded for replicas and for the append-only file
+  bool holding_ = false;             // ordinary clients' output waits for the append-only file
+  std::vector<ConnId> held_;         // those with bytes that wait
   std::map<ListenerId, Address> listeners_;
   size_t listening_ = 0;
   bool ready_logged_ = false;
