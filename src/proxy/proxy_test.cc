@@ -222,6 +222,20 @@ TEST(Proxy, StatisticsHaveEveryColumnInEveryRow) {
               HasSubstr("\n2 l 1 s1 127.0.0.1 2 0 1 1 0 1 0 2 6 0 0 0 - 1 - 0 0 - - 0\n"));
 }
 
+TEST(Proxy, StatisticsTellWhatTheirCellsAre) {
+  Host host(kChecked);
+  const std::string typed = host.cli("show stat typed", 1);
+  EXPECT_THAT(typed,
+              HasSubstr("F.2.0.0.pxname.1:KNS:str:l\nF.2.0.1.svname.1:KNS:str:FRONTEND\nF.2.0.4.scur.1:MGP:u32:0\n"));
+  EXPECT_THAT(typed, HasSubstr("S.2.1.17.status.1:SGP:str:UP 1/2\n"));
+  const std::string json = host.cli("show stat json", 1);
+  EXPECT_THAT(json, HasSubstr("[[{\"objType\":\"Frontend\",\"proxyId\":2,\"id\":0,\"field\":{\"pos\":0,\"name\":"
+                              "\"pxname\"},\"processNum\":1,\"tags\":{\"origin\":\"Key\",\"nature\":\"Name\",\"scope\":"
+                              "\"Service\"},\"value\":{\"type\":\"str\",\"value\":\"l\"}}"));
+  EXPECT_TRUE(json.ends_with("]]\n\n"));
+  EXPECT_THAT(host.cli("show servers conn", 1), HasSubstr("\nl/s1 2/1 127.0.0.1 1 - 5000 0 0 0 0 0 -1 0 0\n"));
+}
+
 TEST(Proxy, SignalsStopHardOrAfterTheLastSession) {
   Host hard(kTwo);
   hard.proxy->signal(15, hard.now);

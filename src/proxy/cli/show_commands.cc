@@ -11,6 +11,8 @@ namespace {
 
 void run_show_stat(CliContext& c) {
   StatSelection selection;
+  bool typed = false;
+  bool json = false;
   size_t at = 2;
   const std::string_view first = c.word(2);
   if (const auto number = conf::whole_integer(first)) {
@@ -34,8 +36,12 @@ void run_show_stat(CliContext& c) {
   for (; at < c.words.size(); ++at) {
     if (c.word(at) == "up") selection.up_only = true;
     if (c.word(at) == "no-maint") selection.no_maintenance = true;
+    typed = typed || c.word(at) == "typed";
+    json = json || c.word(at) == "json";
   }
-  c.out = stat_csv(c.runtime, selection);
+  c.out = json    ? stat_json(c.runtime, selection)
+          : typed ? stat_typed(c.runtime, selection)
+                  : stat_csv(c.runtime, selection);
 }
 
 void run_show_info(CliContext& c) { c.out = info_text(c.runtime, c.sessions.count()); }
@@ -75,6 +81,27 @@ void run_show_servers_state(CliContext& c) {
                       check_state_bits(server), backend.config->forced_id ? 1 : 0, server.config->forced_id ? 1 : 0,
                       server.config->fqdn.empty() ? "-" : server.config->fqdn, server.address.port, server.check_port,
                       server.check_address.empty() ? "-" : server.check_address);
+    }
+  }
+}
+
+void run_show_servers_conn(CliContext& c) {
+  const std::string_view wanted = c.word(3);
+  if (!wanted.empty() && c.runtime.find_backend(wanted) == kNoIndex) {
+    c.out = "Can't find backend.\n";
+    return;
+  }
+  c.out =
+      "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim "
+      "idle_cur "
+      "idle_per_thr[1]\n";
+  // Nothing is kept idle: connections belong to one session each.
+  for (const BackendState& backend : c.runtime.backends) {
+    if (!wanted.empty() && backend.config->name != wanted) continue;
+    for (const ServerState& server : backend.servers) {
+      c.out += fmt::format("{}/{} {}/{} {} {} - 5000 {} {} 0 0 0 -1 0 0\n", backend.config->name, server.config->name,
+                           backend.config->id, server.config->id, server.address.host, server.address.port,
+                           server.sessions, server.counters.current_max);
     }
   }
 }
@@ -128,6 +155,8 @@ constexpr CliCommand kCommands[] = {
      "report information about the running process"},
     {"show servers state", CliLevel::kUser, run_show_servers_state, "show servers state [<backend>]",
      "dump volatile server information (all or for a single backend)"},
+    {"show servers conn", CliLevel::kUser, run_show_servers_conn, "show servers conn [<backend>]",
+     "dump server connections status (all or for a single backend)"},
     {"show backend", CliLevel::kUser, run_show_backend, "show backend", "list backends in the current running config"},
     {"show version", CliLevel::kUser, run_show_version, "show version", "show version of the current process"},
     {"show startup-logs", CliLevel::kUser, run_show_startup_logs, "show startup-logs",

@@ -22,6 +22,9 @@ struct StatSelection {
 };
 
 std::string stat_csv(Runtime& runtime, const StatSelection& selection);
+/// The same cells, one per line with their tags; and as JSON.
+std::string stat_typed(Runtime& runtime, const StatSelection& selection);
+std::string stat_json(Runtime& runtime, const StatSelection& selection);
 
 /// `UP`, `DOWN 1/2`, `MAINT`, `no check`, ...
 std::string server_status(const ServerState& server);
