@@ -3,6 +3,8 @@
 // Where explore.h drives our whole data server, a storm uses models of it (redis_model.h), and models of original
 // Sentinels beside ours. Each kind of storm brings about the faults one group of rules is there for. After the faults
 // everything is repaired and must come to rest. A history follows from its seed and kind alone.
+// Cost: 8,000 to 25,000 steps a history at about a million steps a second and core, so 50 to 100 histories a second:
+// the real machine runs, with its ping to the primary every 50 ms.
 #pragma once
 
 #include <array>
