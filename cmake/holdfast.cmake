@@ -5,7 +5,10 @@ find_package(fmt REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
+# The build of Lua whose errors are C++ exceptions: destructors run when a script fails.
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.1-c++)
 find_library(LZF_LIBRARY lzf REQUIRED)
+find_library(BOOST_CONTEXT_LIBRARY boost_context REQUIRED)
 find_library(JEMALLOC_LIBRARY jemalloc)
 
 add_library(holdfast_flags INTERFACE)
@@ -29,6 +32,8 @@ endfunction()
 # What a folder links besides the folders below it.
 set(HOLDFAST_EXTERNAL_base fmt::fmt)
 set(HOLDFAST_EXTERNAL_codec ${LZF_LIBRARY} OpenSSL::Crypto)
+set(HOLDFAST_EXTERNAL_script PkgConfig::LUA)
+set(HOLDFAST_EXTERNAL_server ${BOOST_CONTEXT_LIBRARY})
 set(HOLDFAST_EXTERNAL_net PkgConfig::URING OpenSSL::SSL Threads::Threads)
 
 function(holdfast_layers)

@@ -8,5 +8,7 @@ namespace holdfast {
 inline constexpr std::string_view kHoldfastVersion = HOLDFAST_VERSION;
 /// INFO's redis_version, HELLO's version, the RDB's redis-ver.
 inline constexpr std::string_view kRedisVersion = "7.2.6";
+/// The same as scripts compare it: 0x00MMmmpp.
+inline constexpr int kRedisVersionNumber = 0x00070206;
 
 }  // namespace holdfast

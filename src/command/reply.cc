@@ -36,6 +36,13 @@ void Reply::boolean(bool value) {
   raw(value ? "#t\r\n" : "#f\r\n");
 }
 
+void Reply::big_number(std::string_view digits) {
+  if (version_ == 2) return bulk(digits);
+  raw("(");
+  raw(digits);
+  raw("\r\n");
+}
+
 void Reply::number(double value) {
   const std::string text = format_double(value);
   if (version_ == 2) return bulk(text);

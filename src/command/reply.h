@@ -40,6 +40,8 @@ class Reply {
   void null() { raw(version_ == 2 ? "$-1\r\n" : "_\r\n"); }
   void null_array() { raw(version_ == 2 ? "*-1\r\n" : "_\r\n"); }
   void boolean(bool value);
+  /// RESP3 big number, RESP2 bulk string.
+  void big_number(std::string_view digits);
   /// RESP3 double, RESP2 bulk string; 17 significant digits at most, as short as round-trips allow.
   void number(double value);
   /// RESP3 verbatim string (`format` of three letters), RESP2 bulk string.
