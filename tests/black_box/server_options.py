@@ -331,15 +331,18 @@ class SentinelOriginal(Sentinel):
 
 
 class Users(Program):
-    def test_users_are_refused_not_ignored(self):
-        """A Sentinel that cannot honour its users must not stand open instead."""
-        for line in ("user default off", "user admin on >secret ~* &* +@all", "aclfile /etc/redis/users.acl"):
-            conf = self.conf("u.conf", f"port 1\nsentinel monitor m 127.0.0.1 6379 1\n{line}\n")
-            done = self.once("redis-sentinel", conf)
-            self.assertEqual(done.returncode, 1)
-            self.assertIn(f"at line 3\n>>> '{line}'\n", done.stderr)
-            self.assertIn("not supported yet", done.stderr)
-
+    def test_a_sentinel_honours_its_users(self):
+        port = free_port()
+        conf = self.conf("u.conf", f"port {port}\nsentinel monitor m 127.0.0.1 {free_port()} 1\nuser default off\n"
+                         "user admin on >secret ~* &* +@all\n")
+        self.world.run("users", [self.program("redis-sentinel"), conf], port, cwd=self.root).wait_ready()
+        with Client(port) as client:
+            self.assertEqual(client.call("SENTINEL", "MASTERS"), "NOAUTH Authentication required.")
+            self.assertEqual(client.call("AUTH", "admin", "secret"), "OK")
+            self.assertEqual(client.call("ACL", "WHOAMI"), b"admin")
+        missing = self.root / "missing.acl"
+        done = self.once("redis-sentinel", self.conf("m.conf", f"port {free_port()}\nsentinel monitor m 127.0.0.1 1 1\naclfile {missing}\n"))
+        self.assertEqual(done.returncode, 1)
 
     def test_the_default_user_of_an_originals_file_is_accepted(self):
         port = free_port()
