@@ -45,6 +45,11 @@ void bgsave_command(Context& c) {
 void bgrewriteaof_command(Context& c) { c.services.background_rewrite(c); }
 void lastsave_command(Context& c) { c.reply.integer(c.state.saving.last_save_unix_s); }
 
+/// COMPAT: while a script runs only SHUTDOWN NOSAVE is carried out.
+std::string_view busy_error(const State& state) {
+  return state.running_script->is_function ? kBusyWithFunction : kBusyWithScript;
+}
+
 void shutdown_command(Context& c) {
   Services::ShutdownOptions options;
   bool abort = false;
@@ -68,6 +73,8 @@ void shutdown_command(Context& c) {
     const std::string error = c.services.abort_shutdown();
     return error.empty() ? c.reply.ok() : c.reply.error(error);
   }
+  if (c.state.running_script && options.save != Services::SaveChoice::kNoSave)
+    return c.reply.error(busy_error(c.state));
   c.services.shutdown(&c.session, options, c.now);
 }
 
@@ -117,6 +124,43 @@ void debug_htstats(Context& c) {
                          db.keys().table.segment_count() * 128 * store::Bucket::kSlots, db.size(), db.expiring()));
 }
 
+/// A reply of each type, for tests of clients and scripts.
+void debug_protocol(Context& c) {
+  const std::string type = to_lower(c.argv[2]);
+  const auto numbers = [&] {
+    for (int i = 0; i < 3; ++i) c.reply.integer(i);
+  };
+  if (type == "string") return c.reply.bulk("Hello World");
+  if (type == "integer") return c.reply.integer(12345);
+  if (type == "double") return c.reply.number(3.141);
+  if (type == "bignum") return c.reply.big_number("1234567999999999999999999999999999999");
+  if (type == "null") return c.reply.null();
+  if (type == "array") return c.reply.array(3), numbers();
+  if (type == "set") return c.reply.set(3), numbers();
+  if (type == "true" || type == "false") return c.reply.boolean(type == "true");
+  if (type == "verbatim") return c.reply.verbatim("txt", "This is a verbatim\nstring");
+  if (type == "map") {
+    c.reply.map(3);
+    for (int i = 0; i < 3; ++i) {
+      c.reply.integer(i);
+      c.reply.boolean(i == 1);
+    }
+  } else if (type == "attrib") {
+    if (c.reply.version() >= 3) c.reply.raw("|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n");
+    c.reply.bulk("Some real reply following the attribute");
+  } else if (type == "push") {
+    if (c.reply.version() < 3) return c.reply.error("ERR RESP2 is not supported by this command");
+    c.reply.push(2);
+    c.reply.bulk("server-cpu-usage");
+    c.reply.integer(42);
+    c.reply.bulk("Some real reply following the push reply");
+  } else {
+    c.reply.error(
+        "ERR Wrong protocol type name. Please use one of the following: "
+        "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
+  }
+}
+
 void debug_command(Context& c) {
   const std::string allowed = c.state.settings.enable_debug_command;
   const bool local = is_loopback(c.session.peer);
@@ -141,6 +185,11 @@ void debug_command(Context& c) {
     c.state.active_expire = c.argv[2] != "0";
     return c.reply.ok();
   }
+  if (equal_ignoring_case(what, "set-disable-deny-scripts") && c.argv.size() == 3) {
+    c.state.scripts_run_denied_commands = c.argv[2] != "0";
+    return c.reply.ok();
+  }
+  if (equal_ignoring_case(what, "protocol") && c.argv.size() == 3) return debug_protocol(c);
   if (equal_ignoring_case(what, "log") && c.argv.size() == 3) {
     c.services.log(LogLevel::kWarning, fmt::format("DEBUG LOG: {}", c.argv[2]));
     return c.reply.ok();

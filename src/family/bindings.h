@@ -41,5 +41,8 @@ std::span<const Binding> introspection_bindings();
 std::span<const Binding> memory_bindings();
 std::span<const Binding> command_bindings();
 std::span<const Binding> replication_bindings();
+std::span<const Binding> absent_bindings();
+std::span<const Binding> scripting_bindings();
+std::span<const Binding> function_bindings();
 
 }  // namespace holdfast::family

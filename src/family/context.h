@@ -65,6 +65,8 @@ struct Context {
   bool runs_again = false;
   /// Whether anybody keeps effects; where not, costly ones need not be told (replace_effect does no harm).
   bool propagating = true;
+  /// The error answered is in the statistics already: a command inside a script made it.
+  bool error_counted = false;
 
   store::Keyspace& db() const { return state.data->db(static_cast<size_t>(session.db)); }
   store::Key key(std::string_view bytes) const { return state.data->key(bytes); }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "family/session.h"
+#include "script/eval.h"
 #include "store/function_ref.h"
 #include "store/value.h"
 
@@ -80,6 +81,19 @@ class Services {
   /// ACL LOAD and SAVE: answer the caller when the file was read or written.
   virtual void load_users(Context& context) = 0;
   virtual void save_users(Context& context) = 0;
+
+  // Scripts
+  struct ScriptCall {
+    std::string_view name;  // SHA-1, or the function's name
+    unsigned flags = 0;     // script::Flag
+    bool read_only = false;
+    bool is_function = false;
+  };
+  /// Refuses what cannot run now; else runs it with the host of its commands.
+  virtual void run_script(Context& context, const ScriptCall& call,
+                          store::FunctionRef<script::Outcome(script::Host&)> run) = 0;
+  /// SCRIPT KILL, FUNCTION KILL. Empty = it will end, else the error's text.
+  virtual std::string kill_script(bool function) = 0;
 
   // The process
   virtual MemoryFigures memory_figures() const = 0;

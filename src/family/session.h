@@ -66,6 +66,7 @@ struct Session {
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;
+  bool in_script = false;  // of the commands of a script: nothing may wait
 
   Transaction transaction;
   command::SpecIndex last_command = command::kNoSpec;
@@ -79,6 +80,7 @@ struct Session {
   bool flush_pending = false;        // a Flush action is queued
   bool close_after_reply = false;    // no further request is read
   bool closing = false;              // Close is queued; forget at the end of the turn
+  bool suspended = false;            // its request was left in the middle of a script
   bool blocked = false;              // waits for an event (WAIT, SAVE...); its input is not worked off
   bool output_held = false;          // what is queued waits for an event before it is sent
   bool reading_paused = false;

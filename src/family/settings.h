@@ -132,6 +132,7 @@ struct Settings {
   int64_t shutdown_timeout_s = 10;
   uint32_t shutdown_on_sigint = 0;  // ShutdownFlag
   uint32_t shutdown_on_sigterm = 0;
+  int64_t busy_reply_threshold_ms = 5000;
 
   /// Directives that are accepted and shown but have no effect (yet), where they differ from their initial value.
   std::map<std::string, std::string, std::less<>> accepted;

@@ -148,7 +148,7 @@ int compare(const SortRequest& request, const SortItem& a, const SortItem& b) {
 
 bool order(Context& c, const Entry* entry, SortRequest& request, std::vector<SortItem>& items) {
   const bool is_set = entry != nullptr && entry->type() == Type::kSet;
-  if (request.unsorted() && is_set && request.store) {
+  if (request.unsorted() && is_set && (request.store || c.session.in_script)) {
     // COMPAT: what is stored must not depend on a set's inner order.
     request.by.reset();
     request.alphabetic = true;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "family/session.h"
 #include "family/settings.h"
 #include "pubsub/hub.h"
+#include "script/functions.h"
 #include "store/dataset.h"
 
 namespace holdfast::family {
@@ -65,6 +67,22 @@ struct ReplicationView {
   bool link_up = false;
 };
 
+/// The script or function that runs.
+struct RunningScript {
+  std::string name;
+  std::vector<std::string> command;  // of the client
+  Mono started{};
+  bool is_function = false;
+  bool wrote = false;
+  bool killed = false;
+  bool from_primary = false;
+};
+
+inline constexpr std::string_view kBusyWithScript =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+inline constexpr std::string_view kBusyWithFunction =
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+
 struct State {
   explicit State(uint64_t seed) : prng(seed) {}
 
@@ -74,6 +92,10 @@ struct State {
   pubsub::Hub shard_hub;  // sharded channels; no patterns
   acl::Users users;
   acl::Log acl_log;
+  script::EvalScripts scripts;
+  script::Libraries libraries;
+  std::optional<RunningScript> running_script;
+  bool scripts_run_denied_commands = false;  // DEBUG SET-DISABLE-DENY-SCRIPTS
   /// Nobody can guess it: what ACL GENPASS makes passwords of, with a counter.
   std::string secret;
   uint64_t secrets_given = 0;

@@ -81,6 +81,10 @@ std::optional<ReadOptions> read_options(Context& c, bool of_group) {
   while (args.more() && options.streams_at == 0) {
     const size_t more = args.left() - 1;
     if (more > 0 && args.take("block")) {
+      if (c.session.in_script) {
+        c.reply.error(fmt::format("ERR {} command is not allowed with BLOCK option from scripts", c.argv[0]));
+        return std::nullopt;
+      }
       const auto timeout = read_timeout_ms(c, args.next());
       if (!timeout) return std::nullopt;
       options.blocks = true;

@@ -22,15 +22,49 @@ uint64_t little_endian(std::string_view bytes) {
   return value;
 }
 
+void put_footer(std::string& out) {
+  rdb::put_byte(out, rdb::kVersionWritten);
+  rdb::put_byte(out, 0);
+  rdb::put_uint64(out, codec::crc64(0, out));
+}
+
 }  // namespace
 
 std::string dump(const store::Entry& entry) {
   std::string out;
   put_value(out, entry, true);
-  rdb::put_byte(out, rdb::kVersionWritten);
-  rdb::put_byte(out, 0);
-  rdb::put_uint64(out, codec::crc64(0, out));
+  put_footer(out);
   return out;
+}
+
+std::string dump_functions(std::span<const std::string> sources) {
+  std::string out;
+  for (const std::string& source : sources) {
+    rdb::put_opcode(out, rdb::Opcode::kFunction2);
+    rdb::put_string(out, source, true);
+  }
+  put_footer(out);
+  return out;
+}
+
+std::expected<std::vector<std::string>, std::string> restore_functions(std::string_view payload) {
+  HF_ASSERT(is_valid_dump(payload));
+  // As the middle of a file without keys and without a checksum.
+  std::string file = "REDIS0011";
+  file += payload.substr(0, payload.size() - kFooterBytes);
+  rdb::put_opcode(file, rdb::Opcode::kEof);
+  rdb::put_uint64(file, 0);
+  rdb::Reader reader(rdb::Reader::Source::kFile);
+  reader.feed(file);
+  std::vector<std::string> sources;
+  rdb::Event event;
+  for (;;) {
+    const rdb::Reader::Status status = reader.next(event);
+    if (status == rdb::Reader::Status::kEnd) return sources;
+    if (status != rdb::Reader::Status::kEvent) return std::unexpected("failed loading the given functions payload");
+    if (event.kind != rdb::Event::Kind::kFunction) return std::unexpected("given type is not a function");
+    sources.emplace_back(event.first);
+  }
 }
 
 bool is_valid_dump(std::string_view payload) {

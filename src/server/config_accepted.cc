@@ -89,7 +89,6 @@ constexpr ConfigRow kRows[] = {
     {"bgsave_cpulist", "", 0, parse_text, print_kept, kKept, ""},
     {"bind-source-addr", "", 0, parse_only, print_kept, kUnsupported, ""},
     {"bio_cpulist", "", 0, parse_text, print_kept, kKept, ""},
-    {"busy-reply-threshold", "lua-time-limit", 0, parse_integer, print_kept, kKept, "5000"},
     {"client-default-resp", "", 0, parse_only, print_kept, kUnsupported, "2"},
     {"cluster-allow-pubsubshard-when-down", "", 0, parse_bool, print_kept, kKept, "yes"},
     {"cluster-allow-reads-when-down", "", 0, parse_bool, print_kept, kKept, "no"},

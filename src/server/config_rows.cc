@@ -347,6 +347,8 @@ constexpr ConfigRow kRows[] = {
     HF_INTEGER("auto-aof-rewrite-percentage", "", 0, auto_aof_rewrite_percentage, 0, kIntMax,
                "growth after which it is; 0: never"),
     ConfigRow{"bind", "", 0, parse_bind, print_bind, "addresses to listen on; `-` before one makes it optional"},
+    HF_INTEGER("busy-reply-threshold", "lua-time-limit", 0, busy_reply_threshold_ms, 0, kLongMax,
+               "milliseconds of a script after which others are refused"),
     ConfigRow{"client-output-buffer-limit", "", kConfigMultiple, parse_output_limits, print_output_limits,
               "hard and soft bounds of unread replies per class of clients"},
     HF_BYTES("client-query-buffer-limit", "", 0, client_query_buffer_limit, 1 << 20, kLongMax,

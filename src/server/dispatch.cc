@@ -9,6 +9,7 @@
 #include "command/key_finder.h"
 #include "family/access.h"
 #include "family/denial.h"
+#include "family/scripting.h"
 #include "server/gate.h"
 
 namespace holdfast::server {
@@ -38,6 +39,11 @@ bool never_queued(const command::Spec& spec) {
     if (spec.name == name && spec.parent.empty()) return true;
   }
   return false;
+}
+
+/// What is answered while a script was left in the middle: how the server is, so that nobody takes it for dead.
+bool served_between_slices(const command::Spec& spec) {
+  return spec.parent.empty() && (spec.name == "ping" || spec.name == "info");
 }
 
 std::string_view error_code(std::string_view text) {
@@ -95,7 +101,10 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::hyperloglog_debug_bindings(),
                               family::introspection_bindings(),
                               family::memory_bindings(),
-                              family::replication_bindings()}) {
+                              family::replication_bindings(),
+                              family::absent_bindings(),
+                              family::scripting_bindings(),
+                              family::function_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
       SpecIndex index = command::find_command(binding.name.substr(0, bar));
@@ -158,8 +167,15 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
   }
   const command::Spec& spec = command::spec_at(resolved.index);
   const bool subscribed = family::subscriptions_of(host.state, session.id) > 0;
-  if (const auto refusal = refuse(
-          {host.state, session, spec, resolved.index, argv, subscribed, host.good_replicas, host.evictor, now})) {
+  const command::Spec* asked = &spec;
+  command::Spec declared;
+  if (family::runs_script(spec)) {
+    declared = spec;
+    declared.flags = family::flags_of_request(host.state, spec, argv);
+    asked = &declared;
+  }
+  if (const auto refusal = refuse({host.state, session, *asked, resolved.index, argv, subscribed, host.good_replicas,
+                                   host.evictor, now, host.script == ScriptState::kBusy})) {
     if (host.state.stats.commands_by_spec.size() > resolved.index) {
       ++host.state.stats.commands_by_spec[resolved.index].rejected;
     }
@@ -178,9 +194,10 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
     return true;
   }
   const bool writes =
-      spec.is(command::kWrite) || spec.is(command::kMayReplicate) || (spec.name == "exec" && session.transaction.open);
+      asked->is(command::kWrite | command::kMayReplicate) || (spec.name == "exec" && session.transaction.open);
   const bool exempt = session.role != family::Role::kNormal;
   if (!exempt && (host.paused_all || (host.paused_writes && writes))) return false;
+  if (!exempt && host.script == ScriptState::kStopped && !served_between_slices(spec)) return false;
 
   if (session.transaction.open && !never_queued(spec)) {
     session.transaction.queue.push_back({resolved.index, {argv.begin(), argv.end()}});
@@ -251,6 +268,18 @@ void note_expiring_here(const Context& context) {
 
 }  // namespace
 
+void Dispatcher::run_from_script(const DispatchHost& host, Context& outer, Session& session, SpecIndex index,
+                                 std::span<const std::string_view> argv) {
+  command::Reply reply(session.output, session.protocol);
+  Context context(host.state, host.services, session, command::spec_at(index), argv, reply, outer.now);
+  call(host, context, index);
+}
+
+void Dispatcher::count_refusal(family::State& state, SpecIndex index, std::string_view text) {
+  count_error(state, text.starts_with('-') ? std::string(text.substr(1)) : "ERR " + std::string(text));
+  if (index != command::kNoSpec) ++state.stats.commands_by_spec[index].rejected;
+}
+
 void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index) {
   family::State& state = host.state;
   context.session.last_command = index;
@@ -266,7 +295,7 @@ void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex inde
     ++stats.calls;
     if (context.reply.errors() > 0) {
       ++stats.failed;
-      count_error(state, context.reply.last_error());
+      if (!context.error_counted) count_error(state, context.reply.last_error());
     }
   }
   state.saving.changes_since_save += context.dirty;

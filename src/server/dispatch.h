@@ -29,6 +29,9 @@ class HandlerTable {
   std::vector<family::Handler> handlers_;
 };
 
+/// Whether a script was left in the middle, and whether others are refused (kBusy) or held back for it.
+enum class ScriptState : uint8_t { kNone, kStopped, kBusy };
+
 struct DispatchHost {
   family::State& state;
   family::Services& services;
@@ -40,6 +43,7 @@ struct DispatchHost {
   /// CLIENT PAUSE holds this command back: dispatch() answers false and has done nothing.
   bool paused_all = false;
   bool paused_writes = false;
+  ScriptState script = ScriptState::kNone;
 };
 
 class Dispatcher {
@@ -52,6 +56,11 @@ class Dispatcher {
   void run_queued(const DispatchHost& host, family::Context& outer, const family::QueuedCommand& command);
   /// The command of a client that waited for a key; it passed the gate when it came.
   void run_again(const DispatchHost& host, family::Session& session, const family::QueuedCommand& command, Now now);
+  /// A command of a script, on the script's session; its effects are the caller's.
+  void run_from_script(const DispatchHost& host, family::Context& outer, family::Session& session,
+                       command::SpecIndex index, std::span<const std::string_view> argv);
+  /// A command a script may not run: `text` with or without `-CODE`.
+  void count_refusal(family::State& state, command::SpecIndex index, std::string_view text);
   bool has_handler(command::SpecIndex index) const { return table_.at(index) != nullptr; }
 
  private:

@@ -19,6 +19,7 @@
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
+#include "server/suspended.h"
 
 namespace holdfast::server {
 namespace {
@@ -52,14 +53,17 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   blocked_ = std::make_unique<Blocked>(*this);
   evictor_ = std::make_unique<Evictor>(*this);
   acl_file_ = std::make_unique<AclFile>(*this);
+  suspended_ = std::make_unique<Suspended>(*this);
 }
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+  suspended_.reset();  // a script left in the middle still uses everything else
+}
 
 // Turns.
 
 void Engine::begin_turn() {
-  clients_.purge();
+  if (!suspended_->active()) clients_.purge();
   stalled_ = {};
 }
 
@@ -88,7 +92,7 @@ void Engine::end_turn(Now now) {
 }
 
 void Engine::flush_effects(Now now) {
-  if (propagator_.empty()) return;
+  if (propagator_.empty() || suspended_->active()) return;  // a script's effects leave as one unit
   // What happens on a replica is its own affair: it is kept on disk, but enters nobody's history.
   const bool kept = aof_->keeps();
   propagator_.finish(state_.replication.is_replica ? nullptr : &stream_, kept ? &log_stream_ : nullptr);
@@ -99,6 +103,7 @@ void Engine::flush_effects(Now now) {
 }
 
 void Engine::serve_blocked(Now now) {
+  if (suspended_->active()) return;
   const bool held_back = now.mono < pause_until_;
   blocked_->serve({now.mono + stalled_, now.wall + stalled_}, held_back);
 }
@@ -157,6 +162,10 @@ void Engine::open_listeners() {
 
 void Engine::listening(ListenerId listener, const Address& bound, int error, Now now) {
   begin_turn();
+  if (suspended_->active()) {
+    return suspended_->defer(
+        {.kind = DeferredInput::Kind::kListening, .listener = listener, .number = error, .local = bound});
+  }
   now_ = now;
   const auto at = listeners_.find(listener);
   HF_ASSERT(at != listeners_.end());
@@ -232,6 +241,9 @@ void Engine::greet_or_refuse(Session& session, const Accepted& from) {
 
 void Engine::connected(ConnId conn, const Address& local, const Address& peer, Now now) {
   begin_turn();
+  if (suspended_->active()) {
+    return suspended_->defer({.kind = DeferredInput::Kind::kConnected, .conn = conn, .local = local, .peer = peer});
+  }
   now_ = now;
   if (Session* session = clients_.find(conn)) {
     session->local = local;
@@ -246,6 +258,10 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
   now_ = now;
   Session* session = clients_.find(conn);
   if (session == nullptr) return;
+  if (suspended_->active() && session->role == Role::kPrimary) {
+    suspended_->defer({.kind = DeferredInput::Kind::kReceived, .conn = conn, .bytes = std::string(bytes)});
+    return end_turn(now);
+  }
   state_.stats.net_input_bytes += bytes.size();
   session->bytes_in += bytes.size();
   if (session->role == Role::kPrimary) {
@@ -258,7 +274,8 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
 }
 
 void Engine::process_input(Session& session, Now now) {
-  while (!session.closing && !session.close_after_reply && !session.blocked && serve(session, now)) {
+  while (!session.closing && !session.close_after_reply && !session.blocked && !session.suspended &&
+         serve(session, now)) {
   }
   session.input.finish();
   if (session.closing) return;
@@ -274,7 +291,8 @@ void Engine::process_input(Session& session, Now now) {
     ++state_.stats.query_buffer_limit_disconnections;
     return drop_session(session, action::CloseMode::kNow, now);
   }
-  const bool pause = session.blocked && session.input.held() > kHeldPauseReading;
+  const bool waits = session.blocked || session.suspended;
+  const bool pause = waits && session.input.held() > kHeldPauseReading;
   if (pause != session.reading_paused) {
     session.reading_paused = pause;
     act(action::PauseReading{session.conn, pause});
@@ -306,10 +324,12 @@ bool Engine::serve(Session& session, Now now) {
     return false;
   }
   const ConnId conn = session.conn;
-  if (!dispatcher_.dispatch(dispatch_host(), session, args, now)) {
-    session.blocked = true;
-    session.input.postpone();
-    paused_.push_back(session.id);
+  const auto ran = Suspended::may_stop(session, args)                          ? suspended_->run(session, args, now)
+                   : dispatcher_.dispatch(dispatch_host(), session, args, now) ? Suspended::Ran::kDone
+                                                                               : Suspended::Ran::kHeld;
+  if (ran == Suspended::Ran::kStopped) return false;
+  if (ran == Suspended::Ran::kHeld) {
+    hold(session);
     return false;
   }
   if (!propagator_.empty()) {
@@ -318,6 +338,12 @@ bool Engine::serve(Session& session, Now now) {
   }
   serve_blocked(now);
   return clients_.find(conn) != nullptr;
+}
+
+void Engine::hold(Session& session) {
+  session.blocked = true;
+  session.input.postpone();
+  paused_.push_back(session.id);
 }
 
 /// A browser made to talk to us by a foreign page: what stands behind its headers must not be carried out.
@@ -346,9 +372,12 @@ DispatchHost Engine::dispatch_host() {
           .propagator = propagator_,
           .propagating = keeps_effects(),
           .good_replicas = guarded ? replication_->good_replicas(now_) : 0,
-          .evictor = evictor_.get(),
+          .evictor = suspended_->active() ? nullptr : evictor_.get(),
           .paused_all = paused(true),
-          .paused_writes = paused(false)};
+          .paused_writes = paused(false),
+          .script = !suspended_->active()        ? ScriptState::kNone
+                    : suspended_->answers_busy() ? ScriptState::kBusy
+                                                 : ScriptState::kStopped};
 }
 
 void Engine::eof(ConnId conn, Now now) { closed(conn, {CloseReason::kEof, 0}, now); }
@@ -387,11 +416,12 @@ void Engine::close_session(Session& session) {
   // A session whose request is being worked off gets its reply first.
   session.close_after_reply = true;
   const bool idle = session.input.idle();
-  if (idle && !session.closing) drop_session(session, action::CloseMode::kFlush, now_);
+  if (idle && !session.closing && !session.suspended) drop_session(session, action::CloseMode::kFlush, now_);
 }
 
 void Engine::drained(ConnId conn, Now now) {
   begin_turn();
+  if (suspended_->active()) return suspended_->defer({.kind = DeferredInput::Kind::kDrained, .conn = conn});
   now_ = now;
   if (Session* session = clients_.find(conn)) {
     over_soft_limit_.erase(session->id);
@@ -406,6 +436,10 @@ void Engine::drained(ConnId conn, Now now) {
 void Engine::tick(Now now) {
   begin_turn();
   now_ = now;
+  if (suspended_->active()) {
+    suspended_->go_on(now);
+    return end_turn(now);
+  }
   end_pause(now);
   blocked_->tick(now);
   expire_due(now);
@@ -421,6 +455,7 @@ void Engine::tick(Now now) {
 }
 
 Mono Engine::next_deadline() const {
+  if (suspended_->active()) return now_.mono;
   if (state_.data->can_reclaim() || evictor_->running()) return now_.mono;
   Mono next = std::min({saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(),
                         shutdown_->next_deadline(), failover_->next_deadline()});

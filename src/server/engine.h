@@ -4,6 +4,7 @@
 // one turn: closed sessions are purged, the input is worked off, then effects and output leave (end_turn).
 // Everything it decides depends on its inputs and the seed only.
 #pragma once
+// tidy: long because it lists every service handlers may ask for, once.
 
 #include <cstdint>
 #include <deque>
@@ -31,6 +32,7 @@ class Evictor;
 class Replication;
 class Saving;
 class Shutdown;
+class Suspended;
 
 struct EngineOptions {
   family::Settings settings;
@@ -123,6 +125,9 @@ class Engine final : public Machine, public family::Services {
   void load_users(family::Context& context) override;
   void save_users(family::Context& context) override;
   family::MemoryFigures memory_figures() const override;
+  void run_script(family::Context& context, const ScriptCall& call,
+                  store::FunctionRef<script::Outcome(script::Host&)> run) override;
+  std::string kill_script(bool function) override;
   std::string info(std::span<const std::string_view> sections, Now now) override;
   void log(LogLevel level, std::string text) override;
   void stall(Duration duration) override;
@@ -154,6 +159,8 @@ class Engine final : public Machine, public family::Services {
   friend class Replication;
   friend class Saving;
   friend class Shutdown;
+  friend class ScriptRun;
+  friend class Suspended;
 
   /// A CONFIG REWRITE under way.
   struct Rewrite {
@@ -196,6 +203,9 @@ class Engine final : public Machine, public family::Services {
   /// Clients are held back now; `all`: not only their writes.
   bool paused(bool all) const;
   void end_pause(Now now);
+  /// The request dispatch() would not run now waits for the end of a pause or of a script.
+  void hold(family::Session& session);
+  void release_paused(Now now);
   void log_when_ready();
   void stop_by_signal(int number, Now now);
   bool in_exec() const { return exec_depth_ > 0; }
@@ -221,6 +231,7 @@ class Engine final : public Machine, public family::Services {
   Duration stalled_{};  // how long the host holds up this turn (DEBUG SLEEP): time for those who are served after it
   size_t client_bytes_ = 0;  // sum of Session::counted_bytes
   std::unique_ptr<AclFile> acl_file_;
+  std::unique_ptr<Suspended> suspended_;
 
   std::vector<ConnId> touched_;      // sessions with new output in this turn
   std::string stream_, log_stream_;  // effects of one unit, encoded for replicas and for the append-only file

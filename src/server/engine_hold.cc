@@ -77,7 +77,10 @@ bool Engine::paused(bool all) const {
 }
 
 void Engine::end_pause(Now now) {
-  if (paused_.empty() || now.mono < pause_until_) return;
+  if (!paused_.empty() && now.mono >= pause_until_) release_paused(now);
+}
+
+void Engine::release_paused(Now now) {
   for (const family::ClientId id : std::exchange(paused_, {})) {
     Session* session = clients_.find_by_id(id);
     if (session == nullptr) continue;

@@ -17,6 +17,7 @@
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
+#include "server/suspended.h"
 
 namespace holdfast::server {
 
@@ -64,7 +65,7 @@ void Engine::propagate(int db, std::vector<std::string> words) {
 
 bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span<const std::string_view> keys,
                            int64_t timeout_ms, family::WhenGone when_gone) {
-  if (in_exec() || context.session.role != family::Role::kNormal) return false;
+  if (in_exec() || context.session.in_script || context.session.role != family::Role::kNormal) return false;
   blocked_->wait(context, type, keys, timeout_ms, when_gone);
   context.runs_again = true;
   return true;
@@ -207,6 +208,9 @@ void Engine::config_rewrite(Session& session) {
 
 void Engine::file_data(JobId job, std::string_view bytes, Now now) {
   begin_turn();
+  if (suspended_->active()) {
+    return suspended_->defer({.kind = DeferredInput::Kind::kFileData, .job = job, .bytes = std::string(bytes)});
+  }
   now_ = now;
   if (!aof_->file_data(job, bytes, now) && !acl_file_->file_data(job, bytes)) saving_->file_data(job, bytes);
   end_turn(now);
@@ -214,6 +218,10 @@ void Engine::file_data(JobId job, std::string_view bytes, Now now) {
 
 void Engine::job_done(JobId job, int status, Now now) {
   begin_turn();
+  // SHUTDOWN NOSAVE ends a script that does not end: what it waits for comes through.
+  if (suspended_->active() && !shutdown_->initiated()) {
+    return suspended_->defer({.kind = DeferredInput::Kind::kJobDone, .job = job, .number = status});
+  }
   now_ = now;
   if (const auto at = rewriting_.find(job); at != rewriting_.end()) {
     if (status == 0) {
@@ -246,6 +254,9 @@ void Engine::unblock(family::ClientId id, store::FunctionRef<void(command::Reply
 
 void Engine::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
   begin_turn();
+  if (suspended_->active()) {
+    return suspended_->defer({.kind = DeferredInput::Kind::kResolved, .job = job, .addresses = addresses});
+  }
   now_ = now;
   replication_->resolved(job, addresses, now);
   end_turn(now);
@@ -253,6 +264,7 @@ void Engine::resolved(JobId job, const std::vector<std::string>& addresses, Now 
 
 void Engine::signal(int number, Now now) {
   begin_turn();
+  if (suspended_->active()) return suspended_->defer({.kind = DeferredInput::Kind::kSignal, .number = number});
   now_ = now;
   if (number == SIGTERM || number == SIGINT) stop_by_signal(number, now);
   end_turn(now);
@@ -279,6 +291,7 @@ void Engine::stop_by_signal(int number, Now now) {
 
 void Engine::shutdown(Session* session, const ShutdownOptions& options, Now now) {
   shutdown_->begin(session, options, now);
+  if (suspended_->active()) suspended_->let_jobs_through(now);
 }
 
 std::string Engine::abort_shutdown() { return shutdown_->abort(now_) ? "" : "ERR No shutdown in progress."; }

@@ -53,38 +53,24 @@ Refused out_of_memory(const GateInput& in) {
     }
   }
   if (!denied) return std::nullopt;
-  return error("OOM command not allowed when used memory > 'maxmemory'.");
+  return error(std::string(kOutOfMemory));
 }
 
 Refused failed_save(const GateInput& in) {
-  const family::SaveState& saving = in.state.saving;
-  if (saving.last_bgsave_ok && saving.aof_error == 0) return std::nullopt;
-  if (in.state.replication.is_replica || (!is_write(in.spec) && in.spec.name != "ping")) return std::nullopt;
-  const family::Settings& settings = in.state.settings;
-  if (!saving.last_bgsave_ok && settings.stop_writes_on_bgsave_error && !settings.save.empty()) {
-    return error(
-        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
-        "that may modify the data set are disabled, because this instance is configured to report errors during "
-        "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-        "details about the RDB error.");
-  }
-  if (saving.aof_error == 0) return std::nullopt;
-  return error(fmt::format("MISCONF Errors writing to the AOF file: {}", error_text(saving.aof_error)));
+  if (!is_write(in.spec) && in.spec.name != "ping") return std::nullopt;
+  if (auto text = failed_save_error(in.state)) return error(std::move(*text));
+  return std::nullopt;
 }
 
 Refused too_few_replicas(const GateInput& in) {
-  const auto& settings = in.state.settings;
-  const bool required =
-      !in.state.replication.is_replica && settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag_s > 0;
-  if (!required || !is_write(in.spec)) return std::nullopt;
-  if (in.good_replicas >= static_cast<size_t>(settings.min_replicas_to_write)) return std::nullopt;
-  return error("NOREPLICAS Not enough good replicas to write.");
+  if (!is_write(in.spec) || !lacks_replicas(in.state, in.good_replicas)) return std::nullopt;
+  return error(std::string(kNoReplicas));
 }
 
 Refused read_only_replica(const GateInput& in) {
-  const bool protects = in.state.replication.is_replica && in.state.settings.replica_read_only;
-  if (!protects || in.session.role == Role::kPrimary || !is_write(in.spec)) return std::nullopt;
-  return error("READONLY You can't write against a read only replica.");
+  const bool refuses = refuses_writes_as_replica(in.state);
+  if (!refuses || in.session.role == Role::kPrimary || !is_write(in.spec)) return std::nullopt;
+  return error(std::string(kReadOnlyReplica));
 }
 
 Refused subscribed_only(const GateInput& in) {
@@ -101,9 +87,7 @@ Refused subscribed_only(const GateInput& in) {
 }
 
 Refused stale_data(const GateInput& in) {
-  const bool stale =
-      in.state.replication.is_replica && !in.state.replication.link_up && !in.state.settings.replica_serve_stale_data;
-  if (!stale || in.session.role == Role::kPrimary || in.spec.is(command::kStale)) return std::nullopt;
+  if (!is_stale(in.state) || in.session.role == Role::kPrimary || in.spec.is(command::kStale)) return std::nullopt;
   return error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 }
 
@@ -112,12 +96,41 @@ Refused loading(const GateInput& in) {
   return error("LOADING Redis is loading the dataset in memory");
 }
 
+Refused busy_script(const GateInput& in) {
+  if (!in.busy || in.spec.is(command::kAllowBusy) || in.session.role == Role::kReplica) return std::nullopt;
+  const bool function = in.state.running_script->is_function;
+  return error(std::string(function ? family::kBusyWithFunction : family::kBusyWithScript));
+}
+
 constexpr Refused (*kGates[])(const GateInput&) = {
-    authentication,   inside_transaction, permission,      out_of_memory, failed_save,
-    too_few_replicas, read_only_replica,  subscribed_only, stale_data,    loading,
+    authentication,    inside_transaction, permission, out_of_memory, failed_save, too_few_replicas,
+    read_only_replica, subscribed_only,    stale_data, loading,       busy_script,
 };
 
 }  // namespace
+
+std::optional<std::string> failed_save_error(const family::State& state) {
+  const family::SaveState& saving = state.saving;
+  if ((saving.last_bgsave_ok && saving.aof_error == 0) || state.replication.is_replica) return std::nullopt;
+  const family::Settings& settings = state.settings;
+  if (!saving.last_bgsave_ok && settings.stop_writes_on_bgsave_error && !settings.save.empty()) {
+    return std::string(kFailedSave);
+  }
+  if (saving.aof_error == 0) return std::nullopt;
+  return fmt::format("MISCONF Errors writing to the AOF file: {}", error_text(saving.aof_error));
+}
+bool lacks_replicas(const family::State& state, size_t good_replicas) {
+  const auto& settings = state.settings;
+  const bool required =
+      !state.replication.is_replica && settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag_s > 0;
+  return required && good_replicas < static_cast<size_t>(settings.min_replicas_to_write);
+}
+bool refuses_writes_as_replica(const family::State& state) {
+  return state.replication.is_replica && state.settings.replica_read_only;
+}
+bool is_stale(const family::State& state) {
+  return state.replication.is_replica && !state.replication.link_up && !state.settings.replica_serve_stale_data;
+}
 
 std::optional<Refusal> refuse(const GateInput& input) {
   for (const auto gate : kGates) {

@@ -26,7 +26,25 @@ struct GateInput {
   size_t good_replicas = 0;
   Evictor* evictor = nullptr;
   Now now{};
+  bool busy = false;  // a script runs for too long
 };
+
+// What scripts ask too, before their commands.
+inline constexpr std::string_view kOutOfMemory = "OOM command not allowed when used memory > 'maxmemory'.";
+inline constexpr std::string_view kNoReplicas = "NOREPLICAS Not enough good replicas to write.";
+inline constexpr std::string_view kReadOnlyReplica = "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kFailedSave =
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    "may "
+    "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
+    "error.";
+/// What writes are answered while nothing can be kept on disk.
+std::optional<std::string> failed_save_error(const family::State& state);
+bool lacks_replicas(const family::State& state, size_t good_replicas);
+bool refuses_writes_as_replica(const family::State& state);
+/// A replica without its primary that may not serve what it has.
+bool is_stale(const family::State& state);
 
 struct Refusal {
   std::string error;

@@ -64,6 +64,21 @@ std::string clients_section(const Input& in) {
          field("total_blocking_keys", in.engine.blocked().keys()) + field("total_blocking_keys_on_nokey", 0);
 }
 
+std::string script_memory(const family::State& state) {
+  const size_t eval = state.scripts.vm_memory();
+  const size_t functions = state.libraries.vm_memory();
+  const size_t kept = state.scripts.text_memory() + state.libraries.code_memory();
+  return field("used_memory_lua", eval) + field("used_memory_vm_eval", eval) +
+         field("used_memory_lua_human", human(eval)) + field("used_memory_scripts_eval", state.scripts.text_memory()) +
+         field("number_of_cached_scripts", state.scripts.count()) +
+         field("number_of_functions", state.libraries.function_count()) +
+         field("number_of_libraries", state.libraries.all().size()) + field("used_memory_vm_functions", functions) +
+         field("used_memory_vm_total", eval + functions) +
+         field("used_memory_vm_total_human", human(eval + functions)) +
+         field("used_memory_functions", state.libraries.code_memory()) + field("used_memory_scripts", kept) +
+         field("used_memory_scripts_human", human(kept));
+}
+
 std::string memory_section(const Input& in) {
   const Engine::BufferBytes buffers = in.engine.buffer_bytes();
   const uint64_t dataset = in.state.data->used_memory();
@@ -76,8 +91,9 @@ std::string memory_section(const Input& in) {
          field("used_memory_peak", std::max(used, usage.peak_resident_bytes)) +
          field("used_memory_peak_human", human(std::max(used, usage.peak_resident_bytes))) +
          field("used_memory_dataset", dataset) + field("total_system_memory", usage.total_system_memory) +
-         field("total_system_memory_human", human(usage.total_system_memory)) + field("maxmemory", limit) +
-         field("maxmemory_human", human(limit)) + field("maxmemory_policy", in.state.settings.maxmemory_policy) +
+         field("total_system_memory_human", human(usage.total_system_memory)) + script_memory(in.state) +
+         field("maxmemory", limit) + field("maxmemory_human", human(limit)) +
+         field("maxmemory_policy", in.state.settings.maxmemory_policy) +
          field("mem_fragmentation_ratio", fmt::format("{:.2f}", fragmentation)) +
          field("mem_not_counted_for_evict", buffers.replicas) +
          field("mem_replication_backlog", in.engine.replication().backlog_bytes()) +

@@ -19,6 +19,11 @@ class Propagator {
   void add(int db, std::span<const std::string_view> words);
   /// `stream_only`: of no use to an append-only file (PUBLISH).
   void add(int db, std::span<const std::string> words, bool stream_only = false);
+  /// Effects added from now on reach the replicas, the append-only file, both or none (redis.set_repl).
+  void set_targets(bool stream, bool log) {
+    to_stream_ = stream;
+    to_log_ = log;
+  }
   bool empty() const { return items_.empty(); }
   /// Appends the unit's bytes to each that is given and starts the next unit. The append-only file has its own SELECTs.
   void finish(std::string* stream, std::string* log);
@@ -35,14 +40,19 @@ class Propagator {
     int db;
     size_t begin;
     size_t end;
-    bool stream_only;
+    bool to_stream;
+    bool to_log;
   };
+  void remember(int db, size_t begin, bool stream_only);
   void encode(std::string& out, int& selected, bool for_log) const;
 
   bool separate_ = false;
   std::string bytes_;
   std::vector<Item> items_;
-  size_t stream_only_ = 0;  // items
+  size_t stream_items_ = 0;
+  size_t log_items_ = 0;
+  bool to_stream_ = true;
+  bool to_log_ = true;
   int selected_db_ = -1;
   int log_db_ = -1;
 };

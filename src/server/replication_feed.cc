@@ -317,7 +317,7 @@ void Replication::wait(family::Context& context) {
   if (*timeout < 0) return context.reply.error("ERR timeout is negative");
   const int64_t offset = context.session.write_offset;
   const size_t now_acknowledged = acknowledged(offset, false);
-  if (static_cast<int64_t>(now_acknowledged) >= *replicas || engine_.in_exec()) {
+  if (static_cast<int64_t>(now_acknowledged) >= *replicas || engine_.in_exec() || context.session.in_script) {
     return context.reply.integer(static_cast<int64_t>(now_acknowledged));
   }
   const bool bounded = *timeout > 0 && *timeout < 1000LL * 3600 * 24 * 365 * 100;
@@ -354,7 +354,7 @@ void Replication::wait_durable(family::Context& context) {
   const size_t synced = acknowledged(offset, true);
   const bool here = locally_durable(offset);
   if ((here ? 1 : 0) >= *local && static_cast<int64_t>(synced) >= *replicas) wait.deadline = Mono::min();
-  if (wait.deadline == Mono::min() || engine_.in_exec()) {
+  if (wait.deadline == Mono::min() || engine_.in_exec() || context.session.in_script) {
     context.reply.array(2);
     context.reply.integer(here ? 1 : 0);
     return context.reply.integer(static_cast<int64_t>(synced));

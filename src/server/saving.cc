@@ -48,6 +48,7 @@ std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, Image image) c
     info.replication = {std::max(engine_.propagator_.selected_db(), 0), engine_.replication_->id(),
                         engine_.replication_->offset()};
   }
+  for (const auto& [name, library] : state.libraries.all()) info.functions.push_back(library.code);
   persist::SaveOptions options;
   options.compress = state.settings.rdbcompression;
   options.checksum = state.settings.rdbchecksum;
@@ -84,6 +85,8 @@ void Saving::adopt(persist::RdbLoader& loader) {
   for (const auto& [watched, _] : state.watchers) {
     family::touch_watchers(state, engine_, watched.first, watched.second);
   }
+  const std::string problem = state.libraries.restore(loader.functions(), script::Libraries::Policy::kFlush);
+  if (!problem.empty()) engine_.log(LogLevel::kWarning, "Failed creating a function library from the file: " + problem);
   state.data = loader.take();
 }
 
