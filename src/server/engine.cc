@@ -260,6 +260,8 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
   if (session == nullptr) return;
   if (suspended_->active() && session->role == Role::kPrimary) {
     suspended_->defer({.kind = DeferredInput::Kind::kReceived, .conn = conn, .bytes = std::string(bytes)});
+    if (!session->reading_paused) act(action::PauseReading{conn, true});  // what waits here stays bounded
+    session->reading_paused = true;
     return end_turn(now);
   }
   state_.stats.net_input_bytes += bytes.size();

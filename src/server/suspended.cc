@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/context/fiber.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>
+#include <csignal>
 
 #include "base/assert.h"
 #include "base/text.h"
@@ -177,7 +179,18 @@ void Suspended::finish(Now now) {
   for (const DeferredInput& input : std::exchange(deferred_, {})) replay(input, now);
 }
 
-void Suspended::defer(DeferredInput input) { deferred_.push_back(std::move(input)); }
+void Suspended::defer(DeferredInput input) {
+  const bool insists = input.kind == DeferredInput::Kind::kSignal && input.number == SIGINT &&
+                       std::any_of(deferred_.begin(), deferred_.end(), [](const DeferredInput& earlier) {
+                         return earlier.kind == DeferredInput::Kind::kSignal && earlier.number == SIGINT;
+                       });
+  if (insists) {
+    engine_.log(LogLevel::kWarning, "You insist... exiting now.");
+    engine_.act(action::Exit{1});
+    return;
+  }
+  deferred_.push_back(std::move(input));
+}
 
 void Suspended::let_jobs_through(Now now) {
   for (DeferredInput& input : std::exchange(deferred_, {})) {
@@ -192,6 +205,10 @@ void Suspended::replay(const DeferredInput& input, Now now) {
     case DeferredInput::Kind::kConnected:
       return engine_.connected(input.conn, input.local, input.peer, now);
     case DeferredInput::Kind::kReceived:
+      if (family::Session* session = engine_.clients_.find(input.conn); session != nullptr && session->reading_paused) {
+        session->reading_paused = false;
+        engine_.act(action::PauseReading{input.conn, false});
+      }
       return engine_.receive(input.conn, input.bytes, now);
     case DeferredInput::Kind::kDrained:
       return engine_.drained(input.conn, now);
