@@ -152,7 +152,7 @@ class Writer {
   bool counted_error = false;
 
   void write() {
-    if (lua_checkstack(lua_, 4) == 0) {
+    if (depth_ >= kDepthMax || lua_checkstack(lua_, 4) == 0) {
       lua_pop(lua_, 1);
       return out_.error("ERR reached lua stack limit");
     }
@@ -167,7 +167,9 @@ class Writer {
         out_.integer(whole(lua_tonumber(lua_, -1)));
         break;
       case LUA_TTABLE:
+        ++depth_;
         write_table();
+        --depth_;
         break;
       default:
         out_.null();
@@ -274,9 +276,12 @@ class Writer {
     }
   }
 
+  // COMPAT: the original goes on until Lua's own stack is full, some thousand levels deeper.
+  static constexpr int kDepthMax = 1000;
   lua_State* lua_;
   int resp_;
   command::Reply& out_;
+  int depth_ = 0;
 };
 
 /// A number as a command reads it: whole ones without a point, others as short as they read back.

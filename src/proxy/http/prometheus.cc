@@ -158,7 +158,7 @@ class Exporter {
 
   void export_kind(int kind, std::string_view prefix, std::string* out) {
     for (const MetricRow& metric : kMetrics) {
-      if ((metric.kinds & kind) == 0) continue;
+      if ((metric.kinds & kind) == 0 || !has(metric.column)) continue;
       std::string lines;
       const std::string name = fmt::format("haproxy_{}_{}", prefix, metric.name);
       each(kind, [&](const std::vector<std::string>& row, const std::string& labels) {
@@ -170,12 +170,14 @@ class Exporter {
   }
 
  private:
-  const std::string& cell(const std::vector<std::string>& row, std::string_view column) const {
-    const auto at = std::ranges::find(rows_[0], column);
-    return row[static_cast<size_t>(at - rows_[0].begin())];
+  bool has(std::string_view column) const { return std::ranges::find(rows_[0], column) != rows_[0].end(); }
+  /// Empty where the row has no such column.
+  std::string cell(const std::vector<std::string>& row, std::string_view column) const {
+    const auto at = static_cast<size_t>(std::ranges::find(rows_[0], column) - rows_[0].begin());
+    return at < row.size() ? row[at] : std::string();
   }
   std::string value(const std::vector<std::string>& row, const MetricRow& metric) const {
-    const std::string& text = cell(row, metric.column);
+    const std::string text = cell(row, metric.column);
     const auto number = parse_int64(text);
     if (!number) return "NaN";
     return metric.divisor == 1 ? text : fmt::format("{:.6f}", static_cast<double>(*number) / metric.divisor);
@@ -201,7 +203,7 @@ class Exporter {
     const std::string name = fmt::format("haproxy_{}_status", prefix);
     std::string lines;
     each(kind, [&](const std::vector<std::string>& row, const std::string& labels) {
-      const std::string& status = cell(row, "status");
+      const std::string status = cell(row, "status");
       auto line = [&](std::string_view state, bool on) {
         lines += fmt::format("{}{{{},state=\"{}\"}} {}\n", name, labels, state, on ? 1 : 0);
       };
