@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 #include "proxy/proxy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "proxy/check/evaluator.h"
-#include "proxy/config.h"
+#include "proxy/config_parse.h"
 
 namespace {
 
