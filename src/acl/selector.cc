@@ -59,8 +59,8 @@ std::vector<std::string_view> category_names() { return command::category_names(
 Selector::Selector(Defaults defaults)
     : program_(defaults.program), all_channels_(defaults.all_channels), allowed_(all_specs().size(), false) {}
 
-bool Selector::exists(const Spec& spec) const {
-  if (program_ == Program::kServer) return !spec.is(command::kOnlySentinel);
+bool has_command(Program program, const Spec& spec) {
+  if (program == Program::kServer) return !spec.is(command::kOnlySentinel);
   return spec.is(command::kSentinelToo | command::kOnlySentinel);
 }
 
@@ -68,7 +68,7 @@ SpecIndex Selector::find(std::string_view name) const {
   const size_t bar = name.find('|');
   SpecIndex index = command::find_command(name.substr(0, bar));
   if (index != kNoSpec && bar != std::string_view::npos) index = command::find_subcommand(index, name.substr(bar + 1));
-  return index != kNoSpec && exists(spec_at(index)) ? index : kNoSpec;
+  return index != kNoSpec && has_command(program_, spec_at(index)) ? index : kNoSpec;
 }
 
 // Rules.
@@ -204,7 +204,8 @@ Applied Selector::apply_category(std::string_view category, bool allow) {
   remember_rule(category, allow);
   for (size_t i = 0; i < all_specs().size(); ++i) {
     const Spec& spec = *all_specs()[i];
-    if (exists(spec) && (command::categories_of(spec) & bit) != 0) set_command(static_cast<SpecIndex>(i), allow);
+    if (has_command(program_, spec) && (command::categories_of(spec) & bit) != 0)
+      set_command(static_cast<SpecIndex>(i), allow);
   }
   return {};
 }

@@ -96,7 +96,6 @@ class Selector {
   bool allows_command(SpecIndex spec, Words words) const;
   /// By `name` or `name|subcommand`; kNoSpec if this program has no such command.
   SpecIndex find(std::string_view name) const;
-  bool exists(const command::Spec& spec) const;
 
   Program program_;
   bool all_keys_ = false;
@@ -109,6 +108,8 @@ class Selector {
   std::vector<std::string> channels_;
 };
 
+/// True if `program` offers the command.
+bool has_command(Program program, const command::Spec& spec);
 /// `read` -> its bit; 0 if there is no such category.
 uint32_t category_bit(std::string_view name);
 /// All names in the original's order.

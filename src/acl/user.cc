@@ -121,6 +121,13 @@ bool User::allows_with_all_keys(SpecIndex spec, Words words, uint16_t key_flags)
   });
 }
 
+bool User::allows_channels(std::span<const std::string> names, bool patterns) const {
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(selectors_.begin(), selectors_.end(),
+                       [&](const Selector& selector) { return selector.allows_channel(name, patterns); });
+  });
+}
+
 bool User::allows_key(std::string_view key, uint16_t key_flags) const {
   return std::any_of(selectors_.begin(), selectors_.end(),
                      [&](const Selector& selector) { return selector.allows_key(key, key_flags); });

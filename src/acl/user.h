@@ -38,6 +38,8 @@ class User {
   /// The command, by a selector that allows every key in the ways `key_flags` say.
   bool allows_with_all_keys(SpecIndex spec, Words words, uint16_t key_flags) const;
   bool allows_key(std::string_view key, uint16_t key_flags) const;
+  /// Every one of `names`: what a subscription needs to go on.
+  bool allows_channels(std::span<const std::string> names, bool patterns) const;
   bool unrestricted() const { return selectors_.front().unrestricted(); }
 
   /// `on`, `nopass`, ...: ACL GETUSER's flags.

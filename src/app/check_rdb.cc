@@ -226,10 +226,15 @@ bool Checker::string(std::string* out) {
   return true;
 }
 
+/// COMPAT: what begins like a number is one: the original reads it with sscanf.
 bool Checker::ascii_score() {
+  constexpr uint8_t kFirstName = 253;  // nan, inf, -inf
   uint8_t size = 0;
+  std::string_view digits;
   if (!byte(size)) return false;
-  return size >= 253 || skip(size);
+  if (size >= kFirstName) return true;
+  double score = 0;
+  return read(size, digits) && std::sscanf(std::string(digits).c_str(), "%lg", &score) == 1;
 }
 
 bool Checker::scored(bool binary) {

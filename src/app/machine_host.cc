@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/assert.h"
 #include "net/handover.h"
 
 namespace holdfast::app {
@@ -80,7 +81,8 @@ void MachineHost::start() {
 
 bool MachineHost::turn(Mono limit) {
   if (exit_code_) return false;
-  reactor_->turn(std::min(limit, machine_.next_deadline()));
+  reactor_->turn(std::min({limit, machine_.next_deadline(), tls_ ? tls_->next_deadline() : kNever}));
+  if (tls_ && !exit_code_) tls_->work(reactor_->now().mono);
   if (!exit_code_ && machine_.next_deadline() <= reactor_->now().mono) {
     machine_.tick(reactor_->now());
     settle();
@@ -179,6 +181,18 @@ void MachineHost::on_closed(ConnId conn, int error) {
   settle();
 }
 
+void MachineHost::on_secured(ConnId conn, const TlsFacts& facts) {
+  if (exit_code_) return;
+  machine_.secured(conn, facts, reactor_->now());
+  settle();
+}
+
+void MachineHost::on_tls_failed(ConnId conn, std::string_view text) {
+  if (exit_code_) return;
+  machine_.closed(conn, {CloseReason::kTls, 0, text}, reactor_->now());
+  settle();
+}
+
 void MachineHost::on_drained(ConnId conn) {
   if (exit_code_) return;
   machine_.drained(conn, reactor_->now());
@@ -268,16 +282,27 @@ void MachineHost::perform(const action::Connect& a) {
     reactor_->connect_failed(a.conn, to.error());
     return;
   }
-  const auto fd = net::open_connector(*to, a.source);
+  const auto fd = net::open_connector(*to, a.source, a.datagram);
   if (!fd) {
     reactor_->connect_failed(a.conn, fd.error());
     return;
   }
-  if (!a.to.is_unix()) {
+  if (!a.to.is_unix() && !a.datagram) {
     net::set_no_delay(*fd);
     if (a.tcp_keepalive) net::set_keepalive(*fd, options_.connected_keepalive_s);
   }
-  reactor_->connect(a.conn, *fd, *to);
+  reactor_->connect(a.conn, *fd, *to, a.datagram);
+}
+
+void MachineHost::perform(action::StartTls& a) {
+  SSL_CTX* context = options_.tls == nullptr ? nullptr : options_.tls->find(a.context);
+  HF_ASSERT(context != nullptr);  // a machine names what its provider made
+  if (!tls_) {
+    tls_.reset(new net::TlsLayer(*reactor_, *this));  // make_unique could not see our private base
+    reactor_->set_client(*tls_);
+  }
+  tls_->start(a.conn, {context, a.client, std::move(a.preface), std::move(a.server_name), std::move(a.verify_name),
+                       std::move(a.received), a.limit});
 }
 
 void MachineHost::perform(const action::Spawn& a) {

@@ -23,6 +23,7 @@
 #include "net/reactor.h"
 #include "net/resolver.h"
 #include "net/signal.h"
+#include "net/tls_layer.h"
 
 namespace holdfast::app {
 
@@ -40,9 +41,10 @@ struct HostOptions {
   int accepted_keepalive_s = 300;   // 0 = none
   int connected_keepalive_s = 300;  // for Connect with tcp_keepalive
   std::vector<int> inherited;       // listening sockets of the process this one replaces, used where they fit
+  net::TlsContexts* tls = nullptr;  // what StartTls names; none: it is refused. Outlives the host
 };
 
-class MachineHost final : private net::ReactorClient {
+class MachineHost final : private net::TlsClient {
  public:
   /// Fails with an errno if the wanted backend is not to be had. `machine` and `log` outlive the host.
   static std::expected<std::unique_ptr<MachineHost>, int> make(Machine& machine, LogSink& log, HostOptions options);
@@ -87,7 +89,9 @@ class MachineHost final : private net::ReactorClient {
   void on_drained(ConnId conn) override;
   void on_watched(int fd) override;
   OutQueue& output(ConnId conn) override { return machine_.output(conn); }
-  bool half_open() const override { return half_open_; }
+  bool half_open(ConnId) const override { return half_open_; }
+  void on_secured(ConnId conn, const TlsFacts& facts) override;
+  void on_tls_failed(ConnId conn, std::string_view text) override;
 
   /// Carries out what the last input asked for, answers included.
   void settle();
@@ -96,10 +100,15 @@ class MachineHost final : private net::ReactorClient {
   net::LogWriter& logs();
 
   void perform(const action::Flush& a) { reactor_->flush(a.conn); }
-  void perform(const action::Close& a) { reactor_->close(a.conn, a.mode); }
+  void perform(const action::Close& a) { tls_ ? tls_->close(a.conn, a.mode) : reactor_->close(a.conn, a.mode); }
   void perform(const action::Connect& a);
-  void perform(const action::PauseReading& a) { reactor_->pause(a.conn, a.paused); }
-  void perform(const action::ShutdownWrite& a) { reactor_->shutdown_write(a.conn); }
+  void perform(const action::PauseReading& a) {
+    tls_ ? tls_->pause(a.conn, a.paused) : reactor_->pause(a.conn, a.paused);
+  }
+  void perform(const action::ShutdownWrite& a) {
+    tls_ ? tls_->shutdown_write(a.conn) : reactor_->shutdown_write(a.conn);
+  }
+  void perform(action::StartTls& a);
   void perform(const action::Log& a) { log_.log(a.level, a.text, reactor_->now()); }
   void perform(const action::Listen& a);
   void perform(const action::SendListeners& a);
@@ -135,6 +144,7 @@ class MachineHost final : private net::ReactorClient {
   std::optional<int> exit_code_;
   net::SignalSource signals_;  // before any thread
   std::unique_ptr<net::Reactor> reactor_;
+  std::unique_ptr<net::TlsLayer> tls_;  // none until the first StartTls
   std::unique_ptr<net::FileWorker> files_;
   std::unique_ptr<net::LogWriter> logs_;  // none until the first log is opened
   std::unique_ptr<net::Resolver> resolver_;

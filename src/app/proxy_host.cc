@@ -46,6 +46,19 @@ class SystemFiles final : public proxy::FileLookup {
     if (!text) return std::unexpected(std::string(std::strerror(text.error())));
     return std::move(*text);
   }
+  std::optional<std::vector<std::string>> list(const std::string& path) override {
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return std::nullopt;
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(directory)) {
+      const std::string name = entry->d_name;
+      struct stat st{};
+      if (stat((path + '/' + name).c_str(), &st) == 0 && S_ISREG(st.st_mode)) names.push_back(name);
+    }
+    closedir(directory);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
 };
 
 std::string host_name() {
@@ -103,8 +116,10 @@ void signal_old(const std::vector<int64_t>& pids, int number) {
   }
 }
 
-proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& names, SystemFiles& files) {
+proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& names, SystemFiles& files,
+                                  net::TlsContexts& contexts) {
   proxy::ParseOptions out;
+  out.tls = &contexts;
   for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
     const std::string_view entry = *at;
     const size_t equals = entry.find('=');
@@ -168,7 +183,20 @@ void detach(int word) {
   ::close(word);
 }
 
-int serve(const proxy::CommandLine& line, proxy::Config config) {
+/// COMPAT: a signal that ends the process is seen by its parent as such, not as an exit code of 128 and more.
+int end_by_signal(int code) {
+  if (code <= 128) return code;
+  const int number = code - 128;
+  ::signal(number, SIG_DFL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  ::raise(number);
+  return code;
+}
+
+int serve(const proxy::CommandLine& line, proxy::Config config, net::TlsContexts& contexts) {
   add_worker_socket(config);
   const bool background = (line.daemon || config.global.daemon) && !line.foreground;
   const std::string pidfile = !line.pidfile.empty() ? line.pidfile : config.global.pidfile;
@@ -181,6 +209,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
       line.maxconn > 0 ? line.maxconn : std::clamp<int64_t>((sockets - kReservedDescriptors) / 2, 10, kMaxconnMost);
   options.max_sockets = sockets;
   options.quiet = line.quiet || config.global.quiet;
+  options.tls = &contexts;
 
   // HAProxy binds before it goes to the background so that a busy port is an exit code; a fork after the loop's threads
   // and rings exist is not possible, so the child binds and the parent waits for its word.
@@ -203,6 +232,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
   HostOptions host_options;
   host_options.signals = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
   host_options.accepted_keepalive_s = 0;
+  host_options.tls = &contexts;
   if (!inherit_listeners(line, &host_options)) return 1;
   auto host = MachineHost::make(machine, log, host_options);
   if (!host) {
@@ -229,7 +259,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config) {
     log.set_foreground(false);
     detach(word[1]);
   }
-  return (*host)->run();
+  return end_by_signal((*host)->run());
 }
 
 }  // namespace
@@ -248,7 +278,8 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
   }
   SystemNames names;
   SystemFiles lookup;
-  const proxy::ParseOptions options = parse_options(line, names, lookup);
+  net::TlsContexts contexts;
+  const proxy::ParseOptions options = parse_options(line, names, lookup, contexts);
   if (line.condition) {
     std::string error;
     const int code = proxy::check_condition(*line.condition, options, &error);
@@ -277,7 +308,7 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
                        .exit_on_failure = !outcome.config.global.master_worker_restarts});
   }
   if (worker) outcome.config.global.daemon = false;
-  return serve(line, std::move(outcome.config));
+  return serve(line, std::move(outcome.config), contexts);
 }
 
 }  // namespace holdfast::app

@@ -36,14 +36,16 @@ sentinel::CpuUsage cpu_usage() {
   return {seconds(self.ru_stime), seconds(self.ru_utime), seconds(children.ru_stime), seconds(children.ru_utime)};
 }
 
+/// The plain port, else that for TLS.
 int64_t port_of(const conf::ParsedConf& conf) {
   int64_t port = sentinel::kDefaultPort;
+  int64_t tls_port = 0;
   for (const conf::Directive& directive : conf.directives) {
-    if (directive.words[0] == "port" && directive.words.size() == 2) {
-      port = parse_int64(directive.words[1]).value_or(port);
-    }
+    if (directive.words.size() != 2) continue;
+    if (directive.words[0] == "port") port = parse_int64(directive.words[1]).value_or(port);
+    if (directive.words[0] == "tls-port") tls_port = parse_int64(directive.words[1]).value_or(tls_port);
   }
-  return port;
+  return port != 0 ? port : tls_port;
 }
 
 ProcessFacts facts_of(const conf::ParsedConf& conf) {
@@ -126,8 +128,11 @@ int run_sentinel(const std::string& program, const std::vector<std::string>& arg
   if (const std::string aclfile = sentinel::process_settings(options.conf).aclfile; !aclfile.empty()) {
     options.acl_file = net::read_whole_file(aclfile);
   }
+  net::TlsContexts contexts;
+  options.tls = &contexts;
   sentinel::Sentinel machine(std::move(options));
   HostOptions host_options;
+  host_options.tls = &contexts;
   host_options.signals = {SIGTERM, SIGINT};
   auto host = MachineHost::make(machine, (*process)->log(), host_options);
   if (!host) {

@@ -16,6 +16,7 @@
 #include "app/redis_start.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "net/clock.h"
 #include "net/file.h"
 #include "server/engine.h"
 
@@ -89,9 +90,9 @@ ProcessFacts facts_of(const family::Settings& settings) {
   facts.dir = settings.dir;
   facts.loglevel = "debug";  // the machine filters by the level it can be told to change
   facts.always_show_logo = settings.always_show_logo;
-  facts.port = settings.port;
+  facts.port = settings.port != 0 ? settings.port : settings.tls.port;
   facts.role = settings.replicaof_host.empty() ? 'M' : 'S';
-  facts.title = fmt::format("redis-server {}:{}", settings.bind.empty() ? "*" : settings.bind[0], settings.port);
+  facts.title = fmt::format("redis-server {}:{}", settings.bind.empty() ? "*" : settings.bind[0], facts.port);
   return facts;
 }
 
@@ -100,7 +101,9 @@ int refuse(const std::vector<conf::Diagnostic>& errors) {
   return 1;
 }
 
-int serve(RedisProcess& process, server::EngineOptions options, const HostOptions& host_options) {
+int serve(RedisProcess& process, server::EngineOptions options, HostOptions host_options) {
+  net::TlsContexts contexts;
+  options.tls = host_options.tls = &contexts;
   RedisLog& log = process.log();
   const std::string pidfile = process.pidfile();
   server::Engine machine(std::move(options));
@@ -169,6 +172,7 @@ int run_server(const std::string& program, const std::vector<std::string>& argum
   options.seed = random_seed();
   options.secret = random_secret();
   if (!aclfile.empty()) options.acl_file = net::read_whole_file(aclfile);
+  options.stopwatch = net::start_stopwatch();
   options.pid = static_cast<int>(getpid());
   options.executable = executable;
   options.os = system_name();

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "base/tls.h"
 
 namespace holdfast::action {
 
@@ -41,6 +42,7 @@ struct Connect {
   Address to;
   std::optional<Address> source = {};  // local address to bind, port 0 = any
   bool tcp_keepalive = true;
+  bool datagram = false;  // UDP: what is queued at once is one message, each `receive` is one message
 };
 
 enum class CloseMode : uint8_t {
@@ -61,6 +63,19 @@ struct Flush {
 /// Half-close: FIN after the queued output.
 struct ShutdownWrite {
   ConnId conn;
+};
+/// From here on the connection speaks TLS; the machine goes on in plain bytes, which wait for the handshake.
+/// Answered by Machine::secured, or Machine::closed with CloseReason::kTls. Asked for before anything queued is on its
+/// way: in the turn of accepted() or connected(), or after a header was received.
+struct StartTls {
+  ConnId conn;
+  TlsContextId context{};
+  bool client = false;
+  std::string preface = {};         // leaves as it is, before the handshake
+  std::string received = {};        // bytes that were received already and belong to the handshake
+  std::string server_name = {};     // clients: SNI
+  std::string verify_name = {};     // clients: a name the peer's certificate must be for
+  std::optional<Duration> limit{};  // of the handshake; none: the machine watches over it
 };
 /// Stops or restarts reading: back-pressure.
 struct PauseReading {
@@ -192,10 +207,10 @@ namespace holdfast {
 
 using Action =
     std::variant<action::Flush, action::Close, action::Connect, action::PauseReading, action::ShutdownWrite,
-                 action::Log, action::Listen, action::CloseListener, action::WriteFile, action::BeginFile,
-                 action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile, action::RemoveFile,
-                 action::StatFile, action::TruncateFile, action::RenameFile, action::MakeDirectory, action::OpenLog,
-                 action::AppendLog, action::SyncLog, action::CloseLog, action::Spawn, action::KillChild,
-                 action::Resolve, action::Stall, action::Crash, action::SendListeners, action::Exit>;
+                 action::Log, action::StartTls, action::Listen, action::CloseListener, action::WriteFile,
+                 action::BeginFile, action::AppendFile, action::CommitFile, action::AbandonFile, action::ReadFile,
+                 action::RemoveFile, action::StatFile, action::TruncateFile, action::RenameFile, action::MakeDirectory,
+                 action::OpenLog, action::AppendLog, action::SyncLog, action::CloseLog, action::Spawn,
+                 action::KillChild, action::Resolve, action::Stall, action::Crash, action::SendListeners, action::Exit>;
 
 }  // namespace holdfast

@@ -35,11 +35,13 @@ enum class CloseReason : uint8_t {
   kRefused,      // connect: ECONNREFUSED
   kUnreachable,  // connect: no route, network or host down, bad address
   kTimedOut,     // the kernel gave up (ETIMEDOUT)
+  kTls,          // the handshake or the stream after it broke a rule; see the text
   kError,        // anything else; see the error number
 };
 struct Closed {
   CloseReason reason = CloseReason::kEof;
-  int error = 0;  // errno, 0 where none
+  int error = 0;               // errno, 0 where none
+  std::string_view text = {};  // kTls: the library's words; valid during the call
 };
 
 class Machine {
@@ -53,6 +55,8 @@ class Machine {
   /// `error` 0 = listening on `bound` (with the real port), else errno; `text` names the failing address.
   virtual void listening(ListenerId listener, const Address& bound, int error, Now now) = 0;
   virtual void connected(ConnId conn, const Address& local, const Address& peer, Now now) = 0;
+  /// The handshake that StartTls asked for is over.
+  virtual void secured(ConnId, const TlsFacts&, Now) {}
   /// Bytes that arrived. The view is valid during the call only.
   virtual void receive(ConnId conn, std::string_view bytes, Now now) = 0;
   /// The peer finished sending; only for machines whose half_open() is true.

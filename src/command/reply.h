@@ -22,6 +22,8 @@ class Reply {
   int version() const { return version_; }
   void set_version(int version) { version_ = version; }
   bool muted() const { return muted_; }
+  /// The same place for what is pushed: CLIENT REPLY OFF and SKIP hold back answers only.
+  Reply pushing() const { return {*out_, version_}; }
 
   void ok() { raw("+OK\r\n"); }
   void simple(std::string_view text);

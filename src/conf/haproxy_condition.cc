@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -181,9 +182,32 @@ class Evaluator {
         if (c == ')') return true;
         continue;
       }
+      if (c == '$' && quote == '"') {
+        word += variable();
+        continue;
+      }
       word.push_back(c);
       ++at_;
     }
+  }
+
+  /// `$name`, `${name}` or `${name-default}` in weak quotes; one that is not set is nothing.
+  std::string variable() {
+    ++at_;  // $
+    const bool braces = at_ < text_.size() && text_[at_] == '{';
+    if (braces) ++at_;
+    const size_t from = at_;
+    while (at_ < text_.size() && is_word(text_[at_]) && text_[at_] != '-' && text_[at_] != '.') ++at_;
+    const std::string name(text_.substr(from, at_ - from));
+    std::string absent;
+    if (braces) {
+      const size_t end = std::min(text_.find('}', at_), text_.size());
+      if (at_ < end && text_[at_] == '-') absent = std::string(text_.substr(at_ + 1, end - at_ - 1));
+      at_ = std::min(end + 1, text_.size());
+    }
+    if (facts_.variables == nullptr) return absent;
+    const auto found = facts_.variables->find(name);
+    return found == facts_.variables->end() ? absent : found->second;
   }
 
   bool holds(Predicate predicate, const std::string& a, const std::string& b) const {

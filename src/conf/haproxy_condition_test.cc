@@ -18,10 +18,29 @@ bool value(std::string_view text) {
 }
 
 TEST(HaproxyCondition, Values) {
-  for (std::string_view yes :
-       {"1", "-1", "+3", "!!1", "! 0", "0||1", "0 || (1 && 1)", "1 && !0", "feature(THREAD)", "defined(HOME)",
-        "streq(\"a b\",a\\ b)", "strneq(a,b)", "strstr(abc,b)", "version_atleast(2.4-dev19)", "version_atleast(3.4)",
-        "version_before(3.5)", "1 || 0 && 0", "version_atleast(3.4.0)"}) {
+  for (std::string_view yes : {"1",
+                               "-1",
+                               "+3",
+                               "!!1",
+                               "! 0",
+                               "0||1",
+                               "0 || (1 && 1)",
+                               "1 && !0",
+                               "feature(THREAD)",
+                               "defined(HOME)",
+                               "streq(\"a b\",a\\ b)",
+                               "strneq(a,b)",
+                               "strstr(abc,b)",
+                               "version_atleast(2.4-dev19)",
+                               "version_atleast(3.4)",
+                               "version_before(3.5)",
+                               "1 || 0 && 0",
+                               "streq(\"$HOME\",/root)",
+                               "streq(\"${HOME}x\",/rootx)",
+                               "streq(\"${NO-a}b\",ab)",
+                               "streq(\"$NO\",'')",
+                               "streq('$HOME',\\$HOME)",
+                               "version_atleast(3.4.0)"}) {
     EXPECT_TRUE(value(yes)) << yes;
   }
   for (std::string_view no : {"", "0", "!1", "1&&0", "feature(LUA)", "feature(REDIS_AWARE)", "defined(NO)",

@@ -43,6 +43,7 @@ constexpr Binding kBindings[] = {
     {"cluster|flushslots", cluster_disabled_command},
     {"cluster|forget", cluster_disabled_command},
     {"cluster|getkeysinslot", cluster_disabled_command},
+    {"cluster|help", cluster_disabled_command},
     {"cluster|info", cluster_disabled_command},
     {"cluster|keyslot", cluster_disabled_command},
     {"cluster|links", cluster_disabled_command},

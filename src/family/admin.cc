@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "command/help.h"
 #include "family/access.h"
 #include "family/bindings.h"
 #include "family/digest.h"
+#include "family/help.h"
 #include "persist/dump.h"
 
 namespace holdfast::family {
@@ -23,8 +25,9 @@ void config_set_command(Context& c) {
   if (c.argv.size() % 2 != 0) {
     return c.reply.error("ERR wrong number of arguments for 'config|set' command");
   }
-  const std::string error = c.services.config_set(c.argv.subspan(2), c.now);
-  error.empty() ? c.reply.ok() : c.reply.error(error);
+  const std::optional<std::string> error = c.services.config_set(c, c.argv.subspan(2));
+  if (!error) return;
+  error->empty() ? c.reply.ok() : c.reply.error(*error);
 }
 
 void config_rewrite_command(Context& c) { c.services.config_rewrite(c.session); }
@@ -32,6 +35,20 @@ void config_rewrite_command(Context& c) { c.services.config_rewrite(c.session); 
 void config_resetstat_command(Context& c) {
   c.services.reset_stats();
   c.reply.ok();
+}
+
+void config_help_command(Context& c) {
+  static constexpr std::string_view kLines[] = {
+      "GET <pattern>",
+      "    Return parameters matching the glob-like <pattern> and their values.",
+      "SET <directive> <value>",
+      "    Set the configuration <directive> to <value>.",
+      "RESETSTAT",
+      "    Reset statistics reported by the INFO command.",
+      "REWRITE",
+      "    Rewrite the configuration file.",
+  };
+  reply_help(c, kLines);
 }
 
 void save_command(Context& c) { c.services.save(c); }
@@ -101,6 +118,27 @@ void debug_object(Context& c) {
   c.reply.simple(fmt::format("Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
                              store::encoding_name(entry->encoding()), persist::dump(*entry).size() - kAroundValue,
                              entry->access(), idle_seconds(c, *entry)));
+}
+
+/// DEBUG POPULATE count [prefix [size]]: keys `prefix:0` ... that are not there yet; told to nobody, as there.
+void debug_populate(Context& c) {
+  const auto count = parse_int64(c.argv[2]);
+  const auto size = c.argv.size() == 5 ? parse_int64(c.argv[4]) : std::optional<int64_t>(0);
+  if (!count || !size) return c.reply.error(command::kNotAnInteger);
+  if (*count < 0 || *size < 0 || *size > c.state.settings.proto_max_bulk_len) {
+    return c.reply.error("ERR value is out of range, must be positive");
+  }
+  const std::string_view prefix = c.argv.size() > 3 ? c.argv[3] : "key";
+  for (int64_t i = 0; i < *count; ++i) {
+    const std::string name = fmt::format("{}:{}", prefix, i);
+    const store::Key key = c.key(name);
+    if (c.db().contains(key)) continue;
+    std::string value = fmt::format("value:{}", i);
+    if (*size > 0) value.resize(static_cast<size_t>(*size));
+    c.db().set_string(key, value);
+    c.modified(name);
+  }
+  c.reply.ok();
 }
 
 void debug_digest_value(Context& c) {
@@ -180,6 +218,7 @@ void debug_command(Context& c) {
   // Plain nodes do not exist here: nothing to set.
   if (equal_ignoring_case(what, "quicklist-packed-threshold") && c.argv.size() == 3) return c.reply.ok();
   if (equal_ignoring_case(what, "loadaof") && c.argv.size() == 2) return c.services.reload_append_only(c);
+  if (equal_ignoring_case(what, "populate") && c.argv.size() >= 3 && c.argv.size() <= 5) return debug_populate(c);
   if (equal_ignoring_case(what, "reload")) return debug_reload(c);
   if (equal_ignoring_case(what, "set-active-expire") && c.argv.size() == 3) {
     c.state.active_expire = c.argv[2] != "0";
@@ -189,6 +228,8 @@ void debug_command(Context& c) {
     c.state.scripts_run_denied_commands = c.argv[2] != "0";
     return c.reply.ok();
   }
+  // Buffers here have no size of their own to change.
+  if (equal_ignoring_case(what, "replybuffer") && c.argv.size() == 4) return c.reply.ok();
   if (equal_ignoring_case(what, "protocol") && c.argv.size() == 3) return debug_protocol(c);
   if (equal_ignoring_case(what, "log") && c.argv.size() == 3) {
     c.services.log(LogLevel::kWarning, fmt::format("DEBUG LOG: {}", c.argv[2]));
@@ -198,13 +239,14 @@ void debug_command(Context& c) {
     const auto value = parse_int64(c.argv[2]);
     if (value && c.services.debug_switch(what, *value)) return c.reply.ok();
   }
-  c.reply.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.", what));
+  c.reply.error(command::misused_subcommand("debug", what));
 }
 
 constexpr Binding kBindings[] = {
     {"bgrewriteaof", bgrewriteaof_command},
     {"bgsave", bgsave_command},
     {"config|get", config_get_command},
+    {"config|help", config_help_command},
     {"config|resetstat", config_resetstat_command},
     {"config|rewrite", config_rewrite_command},
     {"config|set", config_set_command},

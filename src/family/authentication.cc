@@ -6,6 +6,7 @@
 #include "family/bindings.h"
 #include "family/connection.h"
 #include "family/denial.h"
+#include "family/monitor.h"
 #include "family/transaction.h"
 
 namespace holdfast::family {
@@ -95,6 +96,8 @@ void reset_command(Context& c) {
   unwatch_all(c.state, session);
   c.state.hub.forget(session.id);
   c.state.shard_hub.forget(session.id);
+  tracking_off(c.state, session);
+  monitor_off(c.state, session);
   session.db = 0;
   session.protocol = 2;
   c.reply.set_version(2);

@@ -40,9 +40,15 @@ std::span<const Binding> hyperloglog_debug_bindings();
 std::span<const Binding> introspection_bindings();
 std::span<const Binding> memory_bindings();
 std::span<const Binding> command_bindings();
+std::span<const Binding> command_docs_bindings();
 std::span<const Binding> replication_bindings();
 std::span<const Binding> absent_bindings();
 std::span<const Binding> scripting_bindings();
 std::span<const Binding> function_bindings();
+std::span<const Binding> client_tracking_bindings();
+std::span<const Binding> latency_bindings();
+std::span<const Binding> slow_log_bindings();
+std::span<const Binding> monitor_bindings();
+std::span<const Binding> lolwut_bindings();
 
 }  // namespace holdfast::family

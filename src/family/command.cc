@@ -5,25 +5,14 @@
 #include "command/key_finder.h"
 #include "command/wire_names.h"
 #include "family/bindings.h"
+#include "family/command.h"
+#include "family/help.h"
 
 namespace holdfast::family {
 namespace {
 
 using command::Spec;
 using command::SpecIndex;
-
-std::vector<SpecIndex> served(Context& c, SpecIndex parent) {
-  std::vector<SpecIndex> out;
-  const auto specs = command::all_specs();
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const auto index = static_cast<SpecIndex>(i);
-    const bool child = parent == command::kNoSpec
-                           ? specs[i]->parent.empty()
-                           : !specs[i]->parent.empty() && specs[i]->parent == command::spec_at(parent).name;
-    if (child && c.services.has_handler(index)) out.push_back(index);
-  }
-  return out;
-}
 
 void reply_names(Context& c, const std::vector<std::string_view>& names, bool simple) {
   c.reply.set(names.size());
@@ -126,13 +115,6 @@ void command_command(Context& c) {
 
 void command_count_command(Context& c) { c.reply.integer(static_cast<int64_t>(served(c, command::kNoSpec).size())); }
 
-SpecIndex find_full(std::string_view name) {
-  const size_t bar = name.find('|');
-  const SpecIndex top = command::find_command(name.substr(0, bar));
-  if (bar == std::string_view::npos || top == command::kNoSpec) return top;
-  return command::find_subcommand(top, name.substr(bar + 1));
-}
-
 void command_info_command(Context& c) {
   if (c.argv.size() == 2) return command_command(c);
   c.reply.array(c.argv.size() - 2);
@@ -168,49 +150,7 @@ void command_list_command(Context& c) {
   for (const std::string& name : names) c.reply.bulk(name);
 }
 
-// COMMAND DOCS and the keys of a request.
-
-std::string_view group_name(command::Group group) {
-  static constexpr std::string_view kNames[] = {
-      "generic", "string",    "list",        "set",     "sorted-set", "hash", "pubsub", "transactions", "connection",
-      "server",  "scripting", "hyperloglog", "cluster", "sentinel",   "geo",  "stream", "bitmap",
-  };
-  return kNames[static_cast<size_t>(group)];
-}
-
-void reply_docs(Context& c, SpecIndex index) {
-  const Spec& spec = command::spec_at(index);
-  const std::vector<SpecIndex> children = spec.parent.empty() ? served(c, index) : std::vector<SpecIndex>();
-  const bool deprecated = !spec.deprecated_since.empty();
-  c.reply.bulk(command::full_name(spec));
-  c.reply.map(2 + (deprecated ? 2 : 0) + (children.empty() ? 0 : 1));
-  c.reply.bulk("since");
-  c.reply.bulk(spec.since);
-  c.reply.bulk("group");
-  c.reply.bulk(group_name(spec.group));
-  if (deprecated) {
-    c.reply.bulk("doc_flags");
-    c.reply.set(1);
-    c.reply.simple("deprecated");
-    c.reply.bulk("deprecated_since");
-    c.reply.bulk(spec.deprecated_since);
-  }
-  if (children.empty()) return;
-  c.reply.bulk("subcommands");
-  c.reply.map(children.size());
-  for (const SpecIndex child : children) reply_docs(c, child);
-}
-
-void command_docs_command(Context& c) {
-  std::vector<SpecIndex> wanted;
-  if (c.argv.size() == 2) wanted = served(c, command::kNoSpec);
-  for (const std::string_view name : c.argv.subspan(2)) {
-    const SpecIndex index = find_full(name);
-    if (index != command::kNoSpec && c.services.has_handler(index)) wanted.push_back(index);
-  }
-  c.reply.map(wanted.size());
-  for (const SpecIndex index : wanted) reply_docs(c, index);
-}
+// The keys of a request.
 
 /// The keys of the request behind the first two words; nullopt: the error is written.
 std::optional<std::vector<command::KeyAt>> keys_of_request(Context& c) {
@@ -255,10 +195,34 @@ void command_getkeysandflags_command(Context& c) {
   }
 }
 
+void command_help_command(Context& c) {
+  static constexpr std::string_view kLines[] = {
+      "(no subcommand)",
+      "    Return details about all Redis commands.",
+      "COUNT",
+      "    Return the total number of commands in this Redis server.",
+      "LIST",
+      "    Return a list of all commands in this Redis server.",
+      "INFO [<command-name> ...]",
+      "    Return details about multiple Redis commands.",
+      "    If no command names are given, documentation details for all",
+      "    commands are returned.",
+      "DOCS [<command-name> ...]",
+      "    Return documentation details about multiple Redis commands.",
+      "    If no command names are given, documentation details for all",
+      "    commands are returned.",
+      "GETKEYS <full-command>",
+      "    Return the keys from a full Redis command.",
+      "GETKEYSANDFLAGS <full-command>",
+      "    Return the keys and the access flags from a full Redis command.",
+  };
+  reply_help(c, kLines);
+}
+
 constexpr Binding kBindings[] = {
     {"command", command_command},
+    {"command|help", command_help_command},
     {"command|count", command_count_command},
-    {"command|docs", command_docs_command},
     {"command|getkeys", command_getkeys_command},
     {"command|getkeysandflags", command_getkeysandflags_command},
     {"command|info", command_info_command},
@@ -266,6 +230,26 @@ constexpr Binding kBindings[] = {
 };
 
 }  // namespace
+
+std::vector<command::SpecIndex> served(Context& c, command::SpecIndex parent) {
+  std::vector<SpecIndex> out;
+  const auto specs = command::all_specs();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const auto index = static_cast<SpecIndex>(i);
+    const bool child = parent == command::kNoSpec
+                           ? specs[i]->parent.empty()
+                           : !specs[i]->parent.empty() && specs[i]->parent == command::spec_at(parent).name;
+    if (child && c.services.has_handler(index)) out.push_back(index);
+  }
+  return out;
+}
+
+command::SpecIndex find_full(std::string_view name) {
+  const size_t bar = name.find('|');
+  const SpecIndex top = command::find_command(name.substr(0, bar));
+  if (bar == std::string_view::npos || top == command::kNoSpec) return top;
+  return command::find_subcommand(top, name.substr(bar + 1));
+}
 
 std::span<const Binding> command_bindings() { return kBindings; }
 

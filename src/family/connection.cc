@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "family/bindings.h"
 #include "family/connection.h"
+#include "family/help.h"
 #include "family/lookup.h"
 
 namespace holdfast::family {
@@ -107,7 +108,7 @@ void client_list_command(Context& c) {
   }
   std::string lines;
   const auto add = [&](Session& session) {
-    if (type && type_of(c.state, session) != *type) return;
+    if (session.role == Role::kTarget || (type && type_of(c.state, session) != *type)) return;
     lines += c.services.client_line(session, c.now) + "\n";
   };
   if (ids.empty()) {
@@ -179,7 +180,7 @@ void client_kill_command(Context& c) {
   }
   std::vector<Session*> victims;
   c.services.visit_sessions([&](Session& session) {
-    if (filter.skip_me && session.id == c.session.id) return;
+    if (session.role == Role::kTarget || (filter.skip_me && session.id == c.session.id)) return;
     if (filter.matches(c.state, session)) victims.push_back(&session);
   });
   if (old_form && victims.empty()) return c.reply.error("ERR No such client");
@@ -234,10 +235,7 @@ void client_unpause_command(Context& c) {
 
 void client_unblock_command(Context& c) {
   const bool by_error = c.argv.size() == 4 && equal_ignoring_case(c.argv[3], "error");
-  if (c.argv.size() > 4) {
-    return c.reply.error(
-        fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try CLIENT HELP.", c.argv[1]));
-  }
+  if (c.argv.size() > 4) return reply_unknown_subcommand(c);
   if (c.argv.size() == 4 && !by_error && !equal_ignoring_case(c.argv[3], "timeout")) {
     return c.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
@@ -247,8 +245,66 @@ void client_unblock_command(Context& c) {
   c.reply.integer(*id > 0 && c.services.unblock_session(static_cast<ClientId>(*id), error) ? 1 : 0);
 }
 
+void client_help_command(Context& c) {
+  static constexpr std::string_view kLines[] = {
+      "CACHING (YES|NO)",
+      "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+      "GETREDIR",
+      "    Return the client ID we are redirecting to when tracking is enabled.",
+      "GETNAME",
+      "    Return the name of the current connection.",
+      "ID",
+      "    Return the ID of the current connection.",
+      "INFO",
+      "    Return information about the current client connection.",
+      "KILL <ip:port>",
+      "    Kill connection made from <ip:port>.",
+      "KILL <option> <value> [<option> <value> [...]]",
+      "    Kill connections. Options are:",
+      "    * ADDR (<ip:port>|<unixsocket>:0)",
+      "      Kill connections made from the specified address",
+      "    * LADDR (<ip:port>|<unixsocket>:0)",
+      "      Kill connections made to specified local address",
+      "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+      "      Kill connections by type.",
+      "    * USER <username>",
+      "      Kill connections authenticated by <username>.",
+      "    * SKIPME (YES|NO)",
+      "      Skip killing current connection (default: yes).",
+      "LIST [options ...]",
+      "    Return information about client connections. Options:",
+      "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+      "      Return clients of specified type.",
+      "UNPAUSE",
+      "    Stop the current client pause, resuming traffic.",
+      "PAUSE <timeout> [WRITE|ALL]",
+      "    Suspend all, or just write, clients for <timeout> milliseconds.",
+      "REPLY (ON|OFF|SKIP)",
+      "    Control the replies sent to the current connection.",
+      "SETNAME <name>",
+      "    Assign the name <name> to the current connection.",
+      "SETINFO <option> <value>",
+      "    Set client meta attr. Options are:",
+      "    * LIB-NAME: the client lib name.",
+      "    * LIB-VER: the client lib version.",
+      "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+      "    Unblock the specified blocked client.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+      "         [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Control server assisted client side caching.",
+      "TRACKINGINFO",
+      "    Report tracking status for the current connection.",
+      "NO-EVICT (ON|OFF)",
+      "    Protect current client connection from eviction.",
+      "NO-TOUCH (ON|OFF)",
+      "    Will not touch LRU/LFU stats when this mode is on.",
+  };
+  reply_help(c, kLines);
+}
+
 constexpr Binding kBindings[] = {
     {"client|getname", client_getname_command},
+    {"client|help", client_help_command},
     {"client|id", client_id_command},
     {"client|info", client_info_command},
     {"client|kill", client_kill_command},

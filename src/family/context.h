@@ -63,6 +63,8 @@ struct Context {
   uint64_t dirty = 0;
   /// Set by Services::wait_for_keys: this run is not counted, the command runs again when it is served.
   bool runs_again = false;
+  /// Out of EXEC's queue.
+  bool in_transaction = false;
   /// Whether anybody keeps effects; where not, costly ones need not be told (replace_effect does no harm).
   bool propagating = true;
   /// The error answered is in the statistics already: a command inside a script made it.
@@ -80,7 +82,7 @@ struct Context {
   bool effects_replaced() const { return effects_replaced_; }
   std::vector<std::vector<std::string>>& effects() { return effects_; }
 
-  /// To be called for every key whose value or existence changed: WATCH, and later client-side caching.
+  /// To be called for every key whose value or existence changed (key_changed in lookup.h).
   void modified(std::string_view key_bytes) const;
   /// Publishes a keyspace event if its class is enabled.
   void notify(NotifyClass event_class, std::string_view event, std::string_view key_bytes) const;

@@ -1,9 +1,5 @@
 #include "family/denial.h"
 
-#include <fmt/format.h>
-
-#include "base/assert.h"
-
 namespace holdfast::family {
 namespace {
 
@@ -16,28 +12,6 @@ void note(State& state, const Services& services, const Session& session, acl::L
 }
 
 }  // namespace
-
-std::string denial_text(const acl::User& user, const DeniedRequest& request, bool verbose) {
-  const acl::Verdict verdict = request.verdict;
-  switch (verdict.denied) {
-    case Denied::kCommand:
-      return fmt::format("User {} has no permissions to run the '{}' command", user.name(),
-                         command::full_name(request.spec));
-    case Denied::kKey:
-      if (!verbose) return "No permissions to access a key";
-      return fmt::format("User {} has no permissions to access the '{}' key", user.name(),
-                         request.words[verdict.position]);
-    case Denied::kChannel:
-      if (!verbose) return "No permissions to access a channel";
-      return fmt::format("User {} has no permissions to access the '{}' channel", user.name(),
-                         request.words[verdict.position]);
-    case Denied::kNo:
-    case Denied::kAuth:
-      break;
-  }
-  HF_ASSERT(false);
-  return {};
-}
 
 void note_denial(State& state, const Services& services, const Session& session, const DeniedRequest& request,
                  acl::LogContext context, Now now) {

@@ -1,24 +1,17 @@
-// Denials: what is said and remembered when a user may not do something.
+// Denials: what is remembered of a user who may not do something. What is said is acl/answers.h's.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "acl/log.h"
+#include "acl/answers.h"
 #include "family/services.h"
 #include "family/state.h"
 
 namespace holdfast::family {
 
-/// What was asked for: the words without their container's error text.
-struct DeniedRequest {
-  const command::Spec& spec;
-  std::span<const std::string_view> words;
-  acl::Verdict verdict;
-};
+using acl::DeniedRequest;
 
-/// Without a code. `verbose` names the key or channel (ACL DRYRUN); an error to the client does not.
-std::string denial_text(const acl::User& user, const DeniedRequest& request, bool verbose);
 /// An entry of ACL LOG for `session`'s refused request.
 void note_denial(State& state, const Services& services, const Session& session, const DeniedRequest& request,
                  acl::LogContext context, Now now);

@@ -110,7 +110,14 @@ void restore_command(Context& c) {
   restore_value(c, key, options, at);
 }
 
-constexpr Binding kBindings[] = {{"dump", dump_command}, {"restore", restore_command}};
+void migrate_command(Context& c) { c.services.migrate(c); }
+
+constexpr Binding kBindings[] = {
+    {"dump", dump_command},
+    {"migrate", migrate_command},
+    {"restore", restore_command},
+    {"restore-asking", restore_command},
+};
 
 }  // namespace
 

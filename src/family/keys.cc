@@ -332,7 +332,9 @@ void flushdb_command(Context& c) {
   bool lazily = false;
   if (!read_flush_mode(c, lazily)) return;
   touch_all(c, c.session.db);
-  c.dirty += c.db().size() + 1;
+  c.dirty += c.db().size();
+  c.replace_effect({c.argv.begin(), c.argv.end()});  // told to others even if nothing was there
+  tell_all_changed(c.state, c.services);
   c.state.data->clear(static_cast<size_t>(c.session.db), lazily);
   if (c.state.awaited_keys > 0) c.services.databases_changed();
   c.reply.ok();
@@ -342,10 +344,13 @@ void flushall_command(Context& c) {
   bool lazily = false;
   if (!read_flush_mode(c, lazily)) return;
   for (size_t db = 0; db < c.state.data->databases(); ++db) touch_all(c, static_cast<int>(db));
-  c.dirty += c.state.data->size() + 1;
+  c.dirty += c.state.data->size();
+  c.replace_effect({c.argv.begin(), c.argv.end()});
+  tell_all_changed(c.state, c.services);
   c.state.data->clear_all(lazily);
   if (c.state.awaited_keys > 0) c.services.databases_changed();
-  c.reply.ok();
+  if (c.services.save_flushed(c)) c.dirty = 0;
+  if (!c.session.blocked) c.reply.ok();
 }
 
 void swapdb_command(Context& c) {

@@ -291,7 +291,10 @@ void lpos_command(Context& c) {
   command::Args args = c.args(3);
   while (args.more()) {
     if (args.left() >= 2 && args.take("rank")) {
-      rank = args.integer(-kMax, kMax);
+      rank = args.integer(std::numeric_limits<int64_t>::min(), kMax);
+      if (rank < -kMax) {
+        args.fail("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+      }
       if (!args.failed() && rank == 0) {
         args.fail(
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to "

@@ -10,10 +10,11 @@ namespace {
 using store::Entry;
 using store::Key;
 
-/// Whether the expired `entry` counts as absent; deletes it where that is our right.
-bool gone(Context& context, const Key& key, const Entry& entry) {
+/// Whether the expired `entry` counts as absent; deletes it where that is our right: on a primary, and for a write on a
+/// replica that takes writes.
+bool gone(Context& context, const Key& key, const Entry& entry, bool for_write) {
   if (!entry.is_expired(context.now_ms()) || context.session.role == Role::kPrimary) return false;
-  if (!context.state.replication.is_replica) {
+  if (!context.state.replication.is_replica || (for_write && !context.state.settings.replica_read_only)) {
     expire_key(context.state, context.services, context.session.db, key);
   }
   return true;
@@ -29,7 +30,7 @@ bool wrong_type(Context& context, const Entry* entry, store::Type type, bool& wr
 
 const Entry* lookup_read(Context& context, const Key& key, Touch touch) {
   const Entry* entry = context.db().find(key);
-  if (entry == nullptr || gone(context, key, *entry)) {
+  if (entry == nullptr || gone(context, key, *entry, false)) {
     ++context.state.stats.keyspace_misses;
     if ((context.state.settings.notify_keyspace_events & kNotifyKeyMiss) != 0) {
       context.notify(kNotifyKeyMiss, "keymiss", key.bytes);
@@ -43,7 +44,7 @@ const Entry* lookup_read(Context& context, const Key& key, Touch touch) {
 
 const Entry* lookup_write(Context& context, const Key& key) {
   const Entry* entry = context.db().find(key);
-  if (entry == nullptr || gone(context, key, *entry)) return nullptr;
+  if (entry == nullptr || gone(context, key, *entry, true)) return nullptr;
   note_access(context, *entry);
   return entry;
 }
@@ -86,11 +87,17 @@ void expire_key(State& state, Services& services, int db, const Key& key) {
   ++state.stats.expired_keys;
   services.propagate(db, {lazily ? "UNLINK" : "DEL", name});
   notify_event(state, services, db, kNotifyExpired, "expired", name);
-  touch_watchers(state, services, db, name);
+  key_changed(state, services, db, name, 0);
 }
 
 void erase_if_empty(Context& context, const Key& key) {
   if (context.db().erase_if_empty(key)) context.notify(kNotifyGeneric, "del", key.bytes);
+}
+
+void key_changed(State& state, Services& services, int db, std::string_view key, ClientId writer) {
+  touch_watchers(state, services, db, key);
+  if (state.tracking.active()) [[unlikely]]
+    tell_changed_key(state, services, key, writer);
 }
 
 void touch_watchers(State& state, Services& services, int db, std::string_view key) {
@@ -123,7 +130,10 @@ void Context::replace_effect(std::vector<std::string> words) {
   effects_.push_back(std::move(words));
 }
 
-void Context::modified(std::string_view key_bytes) const { touch_watchers(state, services, session.db, key_bytes); }
+void Context::modified(std::string_view key_bytes) const {
+  // COMPAT: what a script changes is nobody's own change, NOLOOP or not.
+  key_changed(state, services, session.db, key_bytes, session.in_script ? 0 : session.id);
+}
 
 void Context::notify(NotifyClass event_class, std::string_view event, std::string_view key_bytes) const {
   notify_event(state, services, session.db, event_class, event, key_bytes);

@@ -29,6 +29,10 @@ void expire_key(State& state, Services& services, int db, const store::Key& key)
 /// After taking elements out: erases an emptied collection and tells so.
 void erase_if_empty(Context& context, const store::Key& key);
 
+/// To be called for every key whose value or existence changed, by `writer` (0: by nobody): for WATCH, for clients that
+/// wait for it and for those who cached it.
+void key_changed(State& state, Services& services, int db, std::string_view key, ClientId writer);
+/// The first two of these alone: a whole database changed.
 void touch_watchers(State& state, Services& services, int db, std::string_view key);
 void notify_event(State& state, Services& services, int db, NotifyClass event_class, std::string_view event,
                   std::string_view key);

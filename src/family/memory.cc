@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "family/bindings.h"
+#include "family/help.h"
 #include "family/lookup.h"
 
 namespace holdfast::family {
@@ -99,12 +100,14 @@ void memory_malloc_stats_command(Context& c) {
   c.reply.verbatim("txt", "Stats not supported for the current allocator");
 }
 
-/// Pages go back to the system as soon as they are empty: nothing is left to purge.
-void memory_purge_command(Context& c) { c.reply.ok(); }
+/// Pages go back to the system as soon as they are empty, but for a few that are kept.
+void memory_purge_command(Context& c) {
+  c.state.data->context().heap.purge();
+  c.reply.ok();
+}
 
 void memory_help_command(Context& c) {
   static constexpr std::string_view kLines[] = {
-      "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "DOCTOR",
       "    Return memory problems reports.",
       "MALLOC-STATS",
@@ -116,11 +119,8 @@ void memory_help_command(Context& c) {
       "USAGE <key> [SAMPLES <count>]",
       "    Return memory in bytes used by <key> and its value. Nested values are",
       "    sampled up to <count> times (default: 5, 0 means sample all).",
-      "HELP",
-      "    Prints this help.",
   };
-  c.reply.array(std::size(kLines));
-  for (const std::string_view line : kLines) c.reply.simple(line);
+  reply_help(c, kLines);
 }
 
 constexpr Binding kBindings[] = {

@@ -1,6 +1,7 @@
 // OBJECT: how a value is held, how long it was not used, how often it was.
 #include "family/access.h"
 #include "family/bindings.h"
+#include "family/help.h"
 #include "family/lookup.h"
 
 namespace holdfast::family {
@@ -56,7 +57,6 @@ void object_freq_command(Context& c) {
 
 void object_help_command(Context& c) {
   static constexpr std::string_view kLines[] = {
-      "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "ENCODING <key>",
       "    Return the kind of internal representation used in order to store the value",
       "    associated with a <key>.",
@@ -69,11 +69,8 @@ void object_help_command(Context& c) {
       "REFCOUNT <key>",
       "    Return the number of references of the value associated with the specified",
       "    <key>.",
-      "HELP",
-      "    Prints this help.",
   };
-  c.reply.array(std::size(kLines));
-  for (const std::string_view line : kLines) c.reply.simple(line);
+  reply_help(c, kLines);
 }
 
 constexpr Binding kBindings[] = {

@@ -18,10 +18,12 @@ pubsub::Hub& hub_of(Context& c, Kind kind) { return kind == Kind::kShard ? c.sta
 
 /// One confirmation: word, name (or null), how many subscriptions are left (sharded ones are counted apart).
 void confirm(Context& c, Kind kind, std::string_view word, const std::string_view* name) {
-  c.reply.push(3);
-  c.reply.bulk(word);
-  name == nullptr ? c.reply.null() : c.reply.bulk(*name);
-  c.reply.integer(static_cast<int64_t>(hub_of(c, kind).count_of(c.session.id)));
+  if (c.session.role == Role::kPrimary) return;
+  command::Reply reply = c.reply.pushing();
+  reply.push(3);
+  reply.bulk(word);
+  name == nullptr ? reply.null() : reply.bulk(*name);
+  reply.integer(static_cast<int64_t>(hub_of(c, kind).count_of(c.session.id)));
 }
 
 template <Kind K>

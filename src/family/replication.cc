@@ -15,6 +15,8 @@ void replicaof_command(Context& c) {
       c.services.replicate_from("", 0, c.now);
       c.services.log(LogLevel::kNotice, fmt::format("MASTER MODE enabled (user request from '{}')",
                                                     c.services.client_line(c.session, c.now)));
+    } else {
+      c.services.confirm_primary();
     }
     return c.reply.ok();
   }
@@ -23,7 +25,8 @@ void replicaof_command(Context& c) {
   }
   const auto port = parse_int64(c.argv[2]);
   if (!port || *port < 0 || *port > 65535) return c.reply.error("ERR Invalid master port");
-  if (c.state.settings.replicaof_host == host && c.state.settings.replicaof_port == *port) {
+  const bool same = c.state.settings.replicaof_host == host && c.state.settings.replicaof_port == *port;
+  if (same && !c.services.waits_for_order()) {
     c.services.log(LogLevel::kNotice,
                    "REPLICAOF would result into synchronization with the master we are already "
                    "connected with. No operation performed.");

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,7 +75,8 @@ class Services {
   // Configuration
   virtual std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) = 0;
   /// All or nothing. Empty = done, else the error's text.
-  virtual std::string config_set(std::span<const std::string_view> pairs, Now now) = 0;
+  /// Empty: done. No value: the answer follows when new sockets are open, or cannot be had.
+  virtual std::optional<std::string> config_set(Context& context, std::span<const std::string_view> pairs) = 0;
   /// Answers the session when the file is written.
   virtual void config_rewrite(Session& session) = 0;
   virtual void reset_stats() = 0;
@@ -118,6 +120,9 @@ class Services {
   /// SAVE: answers the session when the file is there. BGSAVE: answers at once.
   virtual void save(Context& context) = 0;
   virtual void background_save(Context& context, bool schedule) = 0;
+  /// FLUSHALL, before it answers: with save points the file follows at once. True if so; then `context.session` is
+  /// answered when it is there, unless it cannot wait (`blocked` tells).
+  virtual bool save_flushed(Context& context) = 0;
   /// DEBUG RELOAD: through the RDB format and back, in memory. Empty = done, else the error's text.
   virtual std::string reload(Now now) = 0;
   /// BGREWRITEAOF.
@@ -128,6 +133,10 @@ class Services {
   // Replication
   /// Empty host: become a primary.
   virtual void replicate_from(const std::string& host, int port, Now now) = 0;
+  /// We refuse to follow the primary we have, unless told to.
+  virtual bool waits_for_order() const = 0;
+  /// REPLICAOF NO ONE, said to a primary: what it has is the data.
+  virtual void confirm_primary() = 0;
   virtual void psync(Context& context) = 0;
   virtual void replconf(Context& context) = 0;
   virtual void role(Context& context) = 0;
@@ -135,6 +144,8 @@ class Services {
   virtual void wait_durable(Context& context) = 0;
   virtual void failover(Context& context) = 0;
   virtual bool failing_over() const = 0;
+  /// MIGRATE: answers the session when the target has answered.
+  virtual void migrate(Context& context) = 0;
 };
 
 }  // namespace holdfast::family

@@ -29,7 +29,11 @@ enum class Role : uint8_t {
   kNormal,
   kReplica,  // it sent PSYNC or SYNC and reads our stream
   kPrimary,  // our link to the primary: commands come from the stream
+  kTarget,   // our link to where MIGRATE sends keys
 };
+
+/// What a connection's bytes travel in.
+enum class Secure : uint8_t { kPlain, kHandshake, kTls };
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
 
@@ -44,7 +48,20 @@ struct Transaction {
   bool poisoned = false;     // a queued command was refused: EXEC answers EXECABORT
   bool dirty_watch = false;  // a watched key changed: EXEC answers null
   std::vector<QueuedCommand> queue;
+  size_t queue_bytes = 0;                         // of all arguments in it
   std::set<std::pair<int, std::string>> watched;  // database, key
+};
+
+/// CLIENT TRACKING ON: what the client is told of and how (family/tracking.h).
+struct TrackingMode {
+  ClientId redirect = 0;  // who is told in its place; 0: itself
+  bool broadcast = false;
+  bool opt_in = false;
+  bool opt_out = false;
+  bool no_loop = false;
+  bool caching = false;          // CLIENT CACHING said that the next command is the exception
+  bool broken_redirect = false;  // whom it redirects to is gone
+  std::set<std::string> prefixes;
 };
 
 struct Session {
@@ -55,6 +72,7 @@ struct Session {
   Mono created{};
   Mono last_interaction{};
   Role role = Role::kNormal;
+  Secure secure = Secure::kPlain;
 
   int db = 0;
   int protocol = 2;
@@ -66,11 +84,14 @@ struct Session {
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;
-  bool in_script = false;  // of the commands of a script: nothing may wait
+  bool in_script = false;                  // of the commands of a script: nothing may wait
+  bool monitor = false;                    // it sent MONITOR
+  std::unique_ptr<TrackingMode> tracking;  // null: off
 
   Transaction transaction;
   command::SpecIndex last_command = command::kNoSpec;
   uint64_t commands = 0;
+  int64_t spent_ns = 0;  // on the command under way, which may have waited and run again
   uint64_t bytes_in = 0;
   int64_t write_offset = 0;  // of the replication stream behind its last write: what WAIT waits for
 
@@ -84,7 +105,12 @@ struct Session {
   bool blocked = false;              // waits for an event (WAIT, SAVE...); its input is not worked off
   bool output_held = false;          // what is queued waits for an event before it is sent
   bool reading_paused = false;
-  size_t counted_bytes = 0;  // its buffers, as they stand in the server's sum (only while maxmemory is set)
+  // As they stand in the server's sums, only while a bound is set:
+  size_t counted_bytes = 0;   // its buffers, for maxmemory
+  size_t counted_memory = 0;  // all it costs, for maxmemory-clients
 };
+
+/// The peer as logs and tables name it; a UNIX socket has port 0. Commands of a script have none.
+std::string peer_name(const Session& session);
 
 }  // namespace holdfast::family

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "acl/users.h"
+#include "conf/redis_tls.h"
 #include "store/context.h"
 
 namespace holdfast::family {
@@ -41,6 +42,7 @@ struct Settings {
   // Network
   std::vector<std::string> bind = {"*", "-::*"};
   int64_t port = 6379;
+  conf::RedisTls tls;
   int64_t tcp_backlog = 511;
   std::string unixsocket;
   int64_t unixsocketperm = 0;
@@ -76,6 +78,7 @@ struct Settings {
   // Memory
   int64_t maxmemory = 0;
   std::string maxmemory_policy = "noeviction";
+  int64_t maxmemory_clients = 0;  // bytes of all clients; negative: percent of maxmemory
   int64_t maxmemory_samples = 5;
   int64_t maxmemory_eviction_tenacity = 10;
   bool replica_ignore_maxmemory = true;
@@ -117,18 +120,24 @@ struct Settings {
   bool replica_serve_stale_data = true;
   int64_t replica_priority = 100;
   bool replica_announced = true;
+  bool replica_protect_data = true;  // docs/decisions/0029
   std::string replica_announce_ip;
   int64_t replica_announce_port = 0;
   int64_t repl_timeout_s = 60;
   int64_t repl_ping_replica_period_s = 10;
   int64_t repl_backlog_size = 1024 * 1024;
   int64_t repl_backlog_ttl_s = 3600;
+  int64_t repl_spill_size = 4LL * 1024 * 1024 * 1024;  // bytes on disk for what replicas have not taken yet
   int64_t repl_diskless_sync_delay_s = 5;
   int64_t min_replicas_to_write = 0;
   int64_t min_replicas_max_lag_s = 10;
 
   int64_t slowlog_log_slower_than_us = 10000;
   int64_t slowlog_max_len = 128;
+  bool latency_tracking = true;
+  std::vector<double> latency_percentiles = {50, 99, 99.9};
+  int64_t latency_monitor_threshold_ms = 0;  // 0: off
+  int64_t tracking_table_max_keys = 1'000'000;
   int64_t shutdown_timeout_s = 10;
   uint32_t shutdown_on_sigint = 0;  // ShutdownFlag
   uint32_t shutdown_on_sigterm = 0;

@@ -13,9 +13,14 @@
 #include "acl/log.h"
 #include "acl/users.h"
 #include "base/prng.h"
+#include "base/stopwatch.h"
 #include "base/time.h"
+#include "family/latency_events.h"
+#include "family/latency_histogram.h"
 #include "family/session.h"
 #include "family/settings.h"
+#include "family/slow_log.h"
+#include "family/tracking.h"
 #include "pubsub/hub.h"
 #include "script/functions.h"
 #include "store/dataset.h"
@@ -24,7 +29,8 @@ namespace holdfast::family {
 
 struct CommandStats {
   uint64_t calls = 0;
-  uint64_t microseconds = 0;
+  uint64_t nanoseconds = 0;
+  std::unique_ptr<LatencyHistogram> latencies;  // since the first call with latency-tracking
   uint64_t rejected = 0;
   uint64_t failed = 0;
 };
@@ -37,6 +43,7 @@ struct Stats {
   uint64_t net_output_bytes = 0;
   uint64_t expired_keys = 0;
   uint64_t evicted_keys = 0;
+  uint64_t evicted_clients = 0;
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   uint64_t sync_full = 0;
@@ -100,6 +107,12 @@ struct State {
   std::string secret;
   uint64_t secrets_given = 0;
   Stats stats;
+  Stopwatch stopwatch;     // for what is shown only
+  int64_t stalled_ns = 0;  // by DEBUG SLEEP, which the host carries out after the turn
+  SlowLog slow_log;
+  LatencyEvents latency_events;
+  Tracking tracking;
+  std::vector<ClientId> monitors;
   SaveState saving;
   ReplicationView replication;
   Prng prng;

@@ -46,7 +46,4 @@ void propagate_claim(Context& c, std::string_view key, const store::ConsumerGrou
 /// XGROUP SETID with the group's last id.
 void propagate_group_id(Context& c, std::string_view key, const store::ConsumerGroup& group);
 
-/// What XGROUP and XINFO say to options they do not know.
-void reply_subcommand_syntax(Context& c);
-
 }  // namespace holdfast::family

@@ -159,10 +159,4 @@ void propagate_group_id(Context& c, std::string_view key, const ConsumerGroup& g
                     std::to_string(group.entries_read)});
 }
 
-void reply_subcommand_syntax(Context& c) {
-  constexpr size_t kShown = 128;
-  c.reply.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
-                            c.argv[1].substr(0, kShown), to_upper(c.argv[0])));
-}
-
 }  // namespace holdfast::family

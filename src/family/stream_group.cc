@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "family/bindings.h"
+#include "family/help.h"
 #include "family/lookup.h"
 #include "family/stream.h"
 
@@ -41,7 +42,7 @@ bool read_group_options(Context& c, GroupTarget& target, bool creating) {
         args.fail("ERR value for ENTRIESREAD must be positive or -1");
       }
     } else {
-      reply_subcommand_syntax(c);
+      reply_unknown_subcommand(c);
       return false;
     }
   }
@@ -138,7 +139,6 @@ void xgroup_delconsumer_command(Context& c) {
 
 void xgroup_help_command(Context& c) {
   static constexpr std::string_view kLines[] = {
-      "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "CREATE <key> <groupname> <id|$> [option]",
       "    Create a new consumer group. Options are:",
       "    * MKSTREAM",
@@ -153,11 +153,8 @@ void xgroup_help_command(Context& c) {
       "    Remove the specified group.",
       "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
       "    Set the current group ID and entries_read counter.",
-      "HELP",
-      "    Prints this help.",
   };
-  c.reply.array(std::size(kLines));
-  for (const std::string_view line : kLines) c.reply.simple(line);
+  reply_help(c, kLines);
 }
 
 void xack_command(Context& c) {

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "family/bindings.h"
+#include "family/help.h"
 #include "family/lookup.h"
 #include "family/stream.h"
 
@@ -175,7 +176,7 @@ void xinfo_stream_command(Context& c) {
   }
   const bool known = (options == 1 || (options == 3 && equal_ignoring_case(c.argv[4], "count"))) &&
                      equal_ignoring_case(c.argv[3], "full");
-  if (!known) return reply_subcommand_syntax(c);
+  if (!known) return reply_unknown_subcommand(c);
   size_t count = kCountByDefault;
   if (options == 3) {
     const auto given = parse_int64(c.argv[5]);
@@ -221,18 +222,14 @@ void xinfo_consumers_command(Context& c) {
 
 void xinfo_help_command(Context& c) {
   static constexpr std::string_view kLines[] = {
-      "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "CONSUMERS <key> <groupname>",
       "    Show consumers of <groupname>.",
       "GROUPS <key>",
       "    Show the stream consumer groups.",
       "STREAM <key> [FULL [COUNT <count>]",
       "    Show information about the stream.",
-      "HELP",
-      "    Prints this help.",
   };
-  c.reply.array(std::size(kLines));
-  for (const std::string_view line : kLines) c.reply.simple(line);
+  reply_help(c, kLines);
 }
 
 constexpr Binding kBindings[] = {

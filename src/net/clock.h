@@ -1,6 +1,7 @@
-// The two clocks of the operating system as one `Now` value. The only place that reads them.
+// The clocks of the operating system. The only place that reads them.
 #pragma once
 
+#include "base/stopwatch.h"
 #include "base/time.h"
 
 namespace holdfast::net {
@@ -8,5 +9,9 @@ namespace holdfast::net {
 /// CLOCK_MONOTONIC and CLOCK_REALTIME, in microseconds.
 Now read_clock();
 Mono read_monotonic();
+
+/// The cheapest clock there is: the processor's counter where it runs evenly (measured once, for a millisecond), else
+/// CLOCK_MONOTONIC.
+Stopwatch start_stopwatch();
 
 }  // namespace holdfast::net

@@ -127,8 +127,10 @@ void Reactor::adopt(ConnId conn, int fd) {
   if (error != 0) refused_.push_back({conn, error});
 }
 
-void Reactor::connect(ConnId conn, int fd, const SockAddr& to) {
-  const int error = start_connect(new_slot(conn, fd, Phase::kConnecting), to);
+void Reactor::connect(ConnId conn, int fd, const SockAddr& to, bool datagram) {
+  Slot& slot = new_slot(conn, fd, Phase::kConnecting);
+  slot.hangup = datagram;
+  const int error = start_connect(slot, to);
   if (error != 0) refused_.push_back({conn, error});
 }
 
@@ -166,7 +168,7 @@ void Reactor::close(ConnId conn, action::CloseMode mode) {
   if (slot == nullptr) return;
   const bool flush_first = mode == action::CloseMode::kFlush && slot->phase == Phase::kOpen && !slot->write_ended;
   // A send may be under way inside the kernel: its bytes must outlive the machine's connection.
-  if (flush_first || slot->sending) slot->own = std::move(client_.output(conn));
+  if (flush_first || slot->sending) slot->own = std::move(client_->output(conn));
   forget(*slot);
   if (flush_first) {
     begin_linger(*slot);
@@ -236,7 +238,7 @@ void Reactor::report_accepted(Listener& listener, int fd) {
     ::close(fd);
     return;
   }
-  client_.on_accepted(listener.id, fd);
+  client_->on_accepted(listener.id, fd);
 }
 
 int Reactor::accept_all(Listener& listener, int flags) {
@@ -281,13 +283,13 @@ void Reactor::report_connected(Slot& slot) {
     report_failed(slot, error);
     return;
   }
-  client_.on_connected(conn);
+  client_->on_connected(conn);
   if (slot.conn == conn) mark_flush(slot);  // output queued while connecting was announced too early to be written
 }
 
 void Reactor::report_received(Slot& slot, std::string_view bytes) {
   if (slot.phase == Phase::kOpen) {
-    client_.on_received(slot.conn, bytes);
+    client_->on_received(slot.conn, bytes);
   } else {
     slot.discarded_input = true;
   }
@@ -301,12 +303,12 @@ void Reactor::report_eof(Slot& slot) {
     return;
   }
   if (slot.phase != Phase::kOpen) return;
-  if (client_.half_open()) {
-    client_.on_eof(slot.conn);
+  if (client_->half_open(slot.conn)) {
+    client_->on_eof(slot.conn);
     return;
   }
   const ConnId conn = slot.conn;
-  OutQueue& queue = client_.output(conn);
+  OutQueue& queue = client_->output(conn);
   const bool replies_left = !queue.empty() && !slot.write_ended;
   if (replies_left || slot.sending) slot.own = std::move(queue);
   forget(slot);
@@ -315,19 +317,19 @@ void Reactor::report_eof(Slot& slot) {
   } else {
     release(slot);
   }
-  client_.on_closed(conn, 0);
+  client_->on_closed(conn, 0);
 }
 
 void Reactor::report_failed(Slot& slot, int error) {
   const ConnId conn = slot.conn;
-  if (conn && slot.sending) slot.own = std::move(client_.output(conn));
+  if (conn && slot.sending) slot.own = std::move(client_->output(conn));
   forget(slot);
   if (slot.fd < 0) {
     close_slot(slot);
   } else {
     release(slot);
   }
-  if (conn) client_.on_closed(conn, error);
+  if (conn) client_->on_closed(conn, error);
 }
 
 void Reactor::report_written(Slot& slot, OutQueue& queue, size_t bytes) {
@@ -340,14 +342,14 @@ void Reactor::report_written(Slot& slot, OutQueue& queue, size_t bytes) {
   if (queue.empty()) {
     slot.stalled_size = 0;
     if (slot.shutdown_wanted) finish_write_side(slot);
-    client_.on_drained(slot.conn);
+    client_->on_drained(slot.conn);
     return;
   }
   if (slot.stalled_size == 0) {
     slot.stalled_size = queue.size();
   } else if (queue.size() < slot.stalled_size / 2) {
     slot.stalled_size = queue.size();
-    client_.on_drained(slot.conn);
+    client_->on_drained(slot.conn);
   }
 }
 

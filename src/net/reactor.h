@@ -45,7 +45,7 @@ class ReactorClient {
   virtual void on_watched(int fd) = 0;
   /// The queue to write from; asked for anew at every use.
   virtual OutQueue& output(ConnId conn) = 0;
-  virtual bool half_open() const = 0;
+  virtual bool half_open(ConnId conn) const = 0;
 };
 
 class Reactor {
@@ -58,6 +58,8 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
 
   virtual std::string_view name() const = 0;
+  /// From now on this one is told; for a layer put in between.
+  void set_client(ReactorClient& client) { client_ = &client; }
   void set_linger_max(Duration linger) { linger_max_ = linger; }
 
   /// Takes over a listening descriptor.
@@ -68,7 +70,7 @@ class Reactor {
   /// Takes over an accepted descriptor.
   void adopt(ConnId conn, int fd);
   /// Takes over an unconnected descriptor; answered by on_connected or on_closed, never from inside this call.
-  void connect(ConnId conn, int fd, const SockAddr& to);
+  void connect(ConnId conn, int fd, const SockAddr& to, bool datagram = false);
   /// A connection that failed before it had a socket: on_closed(conn, error) comes in the next turn.
   void connect_failed(ConnId conn, int error);
   void flush(ConnId conn);
@@ -119,13 +121,14 @@ class Reactor {
     bool registered = false;
     bool readable = false;  // an edge was seen that is not read to its end yet
     bool ready_marked = false;
-    bool hangup = false;  // FIN or an error was announced: read on to its end
+    bool hangup = false;  // FIN or an error was announced, or messages come one by one: read on to its end
     // io_uring
     uint8_t in_flight = 0;
     bool receiving = false;
     bool sending = false;
     bool cancelling = false;
     bool held_eof = false;
+    bool bulk = false;                  // has filled a whole receive buffer
     std::unique_ptr<std::string> held;  // arrived between a pause and its taking effect; none or not empty
     size_t stalled_size = 0;            // queue size when writing stalled, for on_drained's half rule
     OutQueue own;                       // output of a connection its client has forgotten
@@ -140,7 +143,7 @@ class Reactor {
     uint32_t index = 0;
   };
 
-  explicit Reactor(ReactorClient& client) : client_(client) {}
+  explicit Reactor(ReactorClient& client) : client_(&client) {}
 
   // What a backend provides. `release` ends in close_slot(), at once or when the kernel is done with the socket.
   virtual void arm_listener(Listener& listener) = 0;
@@ -167,7 +170,7 @@ class Reactor {
   void report_failed(Slot& slot, int error);
   /// The kernel took `bytes` from the front of `queue`.
   void report_written(Slot& slot, OutQueue& queue, size_t bytes);
-  OutQueue& queue_of(Slot& slot) { return slot.conn ? client_.output(slot.conn) : slot.own; }
+  OutQueue& queue_of(Slot& slot) { return slot.conn ? client_->output(slot.conn) : slot.own; }
   bool is_live(const Slot& slot) const { return slot.phase != Phase::kFree && slot.phase != Phase::kReleasing; }
   void close_slot(Slot& slot);
   /// How many queues this turn writes; for write() to choose its way.
@@ -177,7 +180,7 @@ class Reactor {
   /// How long to sleep for `deadline`: 0 = not at all, Duration::max() = until something happens.
   static Duration time_until(Mono deadline);
 
-  ReactorClient& client_;
+  ReactorClient* client_;
   std::deque<Slot> slots_;
   std::deque<Listener> listeners_;
   Now now_{};

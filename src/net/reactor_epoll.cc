@@ -133,7 +133,7 @@ void EpollReactor::dispatch(const epoll_event& event) {
     Slot& slot = slots_[index];
     if (slot.generation == generation) socket_event(slot, event.events);
   } else if ((index & kWatchFlag) != 0) {
-    client_.on_watched(static_cast<int>(index & ~kWatchFlag));
+    client_->on_watched(static_cast<int>(index & ~kWatchFlag));
   } else if (listeners_[index].fd >= 0) {
     Listener& listener = listeners_[index];
     if (const int error = accept_all(listener, SOCK_NONBLOCK | SOCK_CLOEXEC); error != 0) {

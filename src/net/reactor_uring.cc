@@ -1,8 +1,9 @@
 // The io_uring backend: one system call per turn submits every send and collects every completion.
 //
-// Multishot receive into a ring of provided buffers; sends point into the output queues, which
-// stay alive until their completion. Needs Linux 6.1 (DEFER_TASKRUN); older kernels get epoll. A socket is closed only
-// when no operation on it is outstanding (Slot::in_flight).
+// Multishot receive into a ring of provided buffers; sends point into the output queues, which stay alive until their
+// completion. Needs Linux 6.1 (DEFER_TASKRUN); older kernels get epoll. A socket is closed only when no operation on it
+// is outstanding (Slot::in_flight).
+// tidy: long because every operation of a slot ends in the same accounting, which is read as one.
 #include <liburing.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -22,8 +23,7 @@
 namespace holdfast::net {
 namespace {
 
-// The rings are walked round and round, so they are no longer than keeps them in the first-level cache. The kernel
-// stores completions that do not fit.
+// The rings are no longer than keeps them in the first-level cache. The kernel stores completions that do not fit.
 constexpr unsigned kEntries = 256;
 constexpr unsigned kCompletions = 2048;
 constexpr unsigned kBuffers = 128;  // a power of two
@@ -32,8 +32,9 @@ constexpr unsigned kBufferStride = kBufferSize + 5 * 64;  // so that their first
 // How many buffers the kernel has: it uses them in turn, and the fewer there are the warmer they stay.
 constexpr unsigned kSupplyLeast = 16;
 constexpr unsigned kSupplyTurns = 1024;  // turns between two looks at how many are used
-// Up to so many sends of one turn go out by plain calls: a completion each, and a second entry into the ring to wait
-// after collecting them, cost more. More of them are worth one submission.
+// A multishot receive ends after so many bytes: what arrives before a pause takes effect has to be held here.
+constexpr unsigned kReceiveMost = 64 * 1024;
+// Up to so many sends of one turn go out by plain calls: completions, and entering the ring again, cost more.
 constexpr size_t kDirectSends = 4;
 constexpr unsigned kGroup = 0;
 constexpr size_t kViews = 32;
@@ -99,6 +100,7 @@ class UringReactor final : public Reactor {
 
   io_uring ring_{};
   bool ring_open_ = false;
+  bool receive_most_works_ = true;  // since Linux 6.17
   io_uring_buf_ring* buffers_ = nullptr;
   char* memory_ = nullptr;
   std::vector<uint16_t> spare_;  // buffers the kernel does not have; the warmest last
@@ -275,7 +277,10 @@ int UringReactor::start_reading(Slot& slot) {
   slot.cancelling = false;
   ++slot.in_flight;
   io_uring_sqe* sqe = next_sqe(tag(Op::kReceive, slot.index));
-  io_uring_prep_recv_multishot(sqe, slot.fd, nullptr, 0, 0);
+  // Without a bound, who has once filled a whole buffer gets one buffer at a time.
+  io_uring_prep_recv(sqe, slot.fd, nullptr, 0, 0);
+  if (receive_most_works_ || !slot.bulk) sqe->ioprio |= IORING_RECV_MULTISHOT;
+  if (receive_most_works_) sqe->file_index = kReceiveMost;  // `optlen`, which our headers do not know by name
   io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
   sqe->buf_group = kGroup;
   return 0;
@@ -417,7 +422,7 @@ void UringReactor::dispatch(uint64_t user_data, int result, unsigned flags) {
       watches_[index].armed = false;
       const int fd = watches_[index].fd;
       if (fd < 0) return;
-      client_.on_watched(fd);
+      client_->on_watched(fd);
       if (watches_[index].fd == fd && !watches_[index].armed) arm_watch(index);
       return;
     }
@@ -438,6 +443,7 @@ void UringReactor::received(Slot& slot, int result, unsigned flags) {
     ++used_this_turn_;
   }
   if (result > 0) {
+    slot.bulk = slot.bulk || static_cast<unsigned>(result) == kBufferSize;
     if (is_live(slot)) deliver(slot, {buffer_at(buffer), static_cast<size_t>(result)});
   } else if (result == 0) {
     if (is_live(slot) && slot.paused && slot.phase == Phase::kOpen) {
@@ -445,6 +451,8 @@ void UringReactor::received(Slot& slot, int result, unsigned flags) {
     } else if (is_live(slot)) {
       report_eof(slot);
     }
+  } else if (result == -EINVAL && receive_most_works_) {
+    receive_most_works_ = false;
   } else if (result == -ENOBUFS) {
     raise_supply();
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN && is_live(slot)) {

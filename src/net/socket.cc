@@ -142,8 +142,8 @@ std::expected<int, int> open_listener(const Address& address, const ListenOption
   return fd;
 }
 
-std::expected<int, int> open_connector(const SockAddr& to, const std::optional<Address>& source) {
-  const int fd = socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+std::expected<int, int> open_connector(const SockAddr& to, const std::optional<Address>& source, bool datagram) {
+  const int fd = socket(to.family(), (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::unexpected(errno);
   if (source && to.family() != AF_UNIX) {
     const auto from = to_sockaddr(*source);

@@ -49,8 +49,9 @@ struct ListenOptions {
 /// there is left alone (EADDRINUSE).
 std::expected<int, int> open_listener(const Address& address, const ListenOptions& options);
 
-/// A socket for connecting to `to`, bound to `source` if given; not yet connecting. Errno on failure.
-std::expected<int, int> open_connector(const SockAddr& to, const std::optional<Address>& source);
+/// A stream or datagram socket for connecting to `to`, bound to `source` if given; not yet connecting. Errno on
+/// failure.
+std::expected<int, int> open_connector(const SockAddr& to, const std::optional<Address>& source, bool datagram = false);
 
 /// Disables Nagle's delay; nothing on UNIX sockets.
 void set_no_delay(int fd);

@@ -68,6 +68,7 @@ ParseOutcome parse_config(const std::vector<ConfigFile>& files, const ParseOptio
     outcome.exit_code = 1;
     return outcome;
   }
+  load_server_states(config, options, outcome.diagnostics);
   if (!resolve_servers(config, options, outcome.diagnostics)) {
     outcome.diagnostics.alert("config : Failed to initialize server(s) addr.");
     outcome.exit_code = 1;

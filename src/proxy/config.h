@@ -19,6 +19,7 @@
 #include "proxy/http/http_config.h"
 #include "proxy/log_target.h"
 #include "proxy/redis/redis_config.h"
+#include "proxy/resolve/resolvers_config.h"
 #include "proxy/rule/rule_config.h"
 #include "proxy/rule/stick_table.h"
 
@@ -36,7 +37,10 @@ struct Timeouts {
   Duration http_request{}, http_keep_alive{}, tarpit{};  // parsed for the messages, unused in TCP mode
 };
 
-enum class CheckKind : uint8_t { kLayer4, kTcpCheck, kRedisCheck, kHttpCheck, kPreset };
+enum class CheckKind : uint8_t { kLayer4, kTcpCheck, kRedisCheck, kHttpCheck, kPreset, kExternal };
+
+/// Where `load-server-state-from-file` finds the states of servers.
+enum class StateFile : uint8_t { kNone, kGlobal, kLocal };
 
 struct ProxyConfig {
   enum class Kind : uint8_t { kDefaults, kFrontend, kBackend, kListen };
@@ -50,7 +54,7 @@ struct ProxyConfig {
   int64_t maxconn = 0;   // 0 = the process'
   int64_t fullconn = 0;  // 0 = a tenth of the maxconn of the frontends that may use it
   int backlog = 0;
-  int64_t rate_limit_sessions = 0;
+  int64_t rate_limit_sessions = 0;  // new sessions per second, 0 = any
   // frontend
   std::vector<BindConfig> binds;
   std::vector<UseBackend> use_backends;
@@ -82,12 +86,16 @@ struct ProxyConfig {
   CheckProgram preset_program;  // kPreset: smtpchk, mysql-check, pgsql-check, ldap-check, ssl-hello-chk
   HttpCheckRequest http_check_request;
   CheckProgram http_check_rules;
+  std::string check_command;  // kExternal
+  std::string check_path;     // its PATH
   bool http_check_send_state = false;
   bool log_health_checks = false;
   bool redis_fast_check = true;  // ADR 0012
   RedisPrimaryConfig redis_primary;
   RedisAuth redis_auth;  // for checks
   bool allbackups = false;
+  StateFile state_file = StateFile::kNone;
+  std::string state_file_name;  // kLocal; empty = the proxy's name
   bool nolinger = false;
   bool abortonclose = false;
   bool tcp_keepalive_client = false;
@@ -117,6 +125,8 @@ struct GlobalConfig {
   bool master_worker_restarts = false;  // no-exit-on-failure
   bool quiet = false;
   bool zero_warning = false;
+  bool external_check = false;
+  bool insecure_fork = false;
   std::string pidfile, chroot, user, group, node, description, localpeer;
   int64_t maxconn = 0;   // 0 = computed by the host from the descriptor limit
   int64_t ulimit_n = 0;  // 0 = computed
@@ -132,12 +142,14 @@ struct GlobalConfig {
   std::string log_tag = "haproxy";
   std::optional<std::string> log_send_hostname;  // empty string = the machine's name
   std::string server_state_base, server_state_file;
+  TlsGlobal tls;
 };
 
 struct Config {
   GlobalConfig global;
   std::vector<ProxyConfig> proxies;  // in file order, without `defaults` sections
   std::vector<SentinelsConfig> sentinels;
+  std::vector<ResolversConfig> resolvers;
   std::map<std::string, std::string> environment;
   std::vector<std::string> files;
 };

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "codec/dns.h"
 #include "conf/haproxy_value.h"
 #include "proxy/check/redis_role.h"
 #include "proxy/config_parser.h"
 #include "proxy/keyword/keyword.h"
 #include "proxy/log_line.h"
+#include "proxy/tls/prepare.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -161,6 +163,34 @@ void check_primary(const Config& config, const ProxyConfig& proxy, conf::Diagnos
   }
 }
 
+void check_external(const Config& config, ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  const bool chosen = proxy.check_kind == CheckKind::kExternal;
+  const std::string who = fmt::format("config : Proxy '{}'", proxy.name);
+  if (chosen && !config.global.external_check) {
+    diagnostics.alert(who + " : 'option external-check' unable to find required 'global.external-check'.");
+  }
+  if (chosen && proxy.check_command.empty()) {
+    diagnostics.alert(who + " : 'option external-check' unable to find required 'external-check command'.");
+  }
+  if (chosen && !config.global.insecure_fork) {
+    diagnostics.warn(who +
+                     " : 'insecure-fork-wanted' not enabled in the global section, 'option external-check' will "
+                     "likely fail.");
+  }
+  auto unused = [&](std::string_view what) {
+    diagnostics.warn(
+        fmt::format("config : 'external-check {}' will be ignored for {} '{}' (requires 'option "
+                    "external-check').",
+                    what, kind_word(proxy), proxy.name));
+  };
+  if (!proxy.check_command.empty() && !chosen) unused("command");
+  if (!proxy.check_command.empty() && proxy.check_command[0] != '/' && proxy.check_path.empty()) {
+    diagnostics.alert(who +
+                      ": 'external-check command' does not have a leading '/' and 'external-check path' is not set.");
+  }
+  if (!proxy.check_path.empty() && !chosen) unused("path");
+}
+
 void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
   if (!proxy.is_backend()) return;
   switch (proxy.check_kind) {
@@ -180,6 +210,7 @@ void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
     case CheckKind::kPreset:
       proxy.check_program = proxy.preset_program;
       break;
+    case CheckKind::kExternal:
     case CheckKind::kLayer4: {
       proxy.check_program = finish_tcp_check({});
       proxy.check_program.generated = true;
@@ -204,6 +235,7 @@ void finish_checks(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
 }
 
 bool has_check_port(const ProxyConfig& proxy, const ServerConfig& server) {
+  if (!server.resolve.section.empty() && !server.fqdn.empty()) return true;  // an SRV record may bring it
   if (server.check.port != 0 || server.address.port != 0 || server.address.is_unix()) return true;
   if (proxy.check_kind != CheckKind::kTcpCheck) return false;
   // Every connection the program opens must name its own port.
@@ -234,6 +266,34 @@ void check_tracking(const Config& config, const ProxyConfig& proxy, const Server
                ? fmt::format("unable to use {}/{} for tracking as it does not have any check nor agent enabled.",
                              backend, name)
                : fmt::format("unable to use {}/{} for tracking as it tracks a server itself.", backend, name));
+}
+
+void check_resolvers(const Config& config, const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
+  for (const ServerConfig& server : proxy.servers) {
+    auto complain = [&](const std::string& text) {
+      diagnostics.alert(
+          fmt::format("config : {} '{}', server '{}': {}", kind_word(proxy), proxy.name, server.name, text));
+    };
+    const std::string& section = server.resolve.section;
+    if (!section.empty() &&
+        std::ranges::find(config.resolvers, section, &ResolversConfig::name) == config.resolvers.end()) {
+      complain(fmt::format("unable to find required resolvers '{}'", section));
+    }
+    const bool asked = !section.empty() || server.is_service();
+    if (asked && !server.fqdn.empty() && !codec::dns_name(server.fqdn)) {
+      complain(fmt::format("failed to parse FQDN '{}'", server.fqdn));
+    }
+  }
+}
+
+/// COMPAT: there is a section `default` with the system's nameservers unless the file has one of its own.
+void add_default_resolvers(Config& config, const ParseOptions& options) {
+  if (std::ranges::find(config.resolvers, "default", &ResolversConfig::name) != config.resolvers.end()) return;
+  ResolversConfig section;
+  section.name = "default";
+  section.source.file = "<internal>";
+  (void)add_system_nameservers(options, section);  // an unreadable file means no nameservers
+  config.resolvers.push_back(std::move(section));
 }
 
 void finish_servers(ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
@@ -280,17 +340,20 @@ void check_logs(const ProxyConfig& proxy, conf::Diagnostics& diagnostics) {
 
 }  // namespace
 
-void finish_config(Config& config, const ParseOptions&, conf::Diagnostics& diagnostics) {
+void finish_config(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics) {
   number_proxies(config);
+  add_default_resolvers(config, options);
   for (ProxyConfig& proxy : config.proxies) {
     check_references(config, proxy, diagnostics);
     check_timeouts(proxy, diagnostics);
+    if (proxy.is_backend()) check_external(config, proxy, diagnostics);
     finish_checks(proxy, diagnostics);
     check_primary(config, proxy, diagnostics);
     check_tables(config, proxy, diagnostics);
     check_fetches(config, proxy, diagnostics);
     check_http_only(proxy, diagnostics);
     check_logs(proxy, diagnostics);
+    check_resolvers(config, proxy, diagnostics);
   }
   for (const ProxyConfig& proxy : config.proxies) {
     for (const ServerConfig& server : proxy.servers) {
@@ -298,32 +361,7 @@ void finish_config(Config& config, const ParseOptions&, conf::Diagnostics& diagn
     }
   }
   for (ProxyConfig& proxy : config.proxies) finish_servers(proxy, diagnostics);
-}
-
-bool resolve_servers(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics) {
-  if (options.names == nullptr) return true;
-  bool fine = true;
-  for (ProxyConfig& proxy : config.proxies) {
-    if (!proxy.is_backend()) continue;
-    for (ServerConfig& server : proxy.servers) {
-      if (server.fqdn.empty() || proxy.disabled) continue;
-      const auto found = options.names->lookup(server.fqdn);
-      if (!found.empty()) {
-        server.address.host = found.front();
-        continue;
-      }
-      std::string text = fmt::format("config : [{}:{}] : 'server {}/{}' : could not resolve address '{}'",
-                                     server.source.file, server.source.line, proxy.name, server.name, server.fqdn);
-      if (options.ignore_resolve_failures) {
-        diagnostics.warn(text + ", disabling server.");
-        server.disabled = true;
-        continue;
-      }
-      diagnostics.alert(text + ".");
-      fine = false;
-    }
-  }
-  return fine;
+  prepare_tls(config, options, diagnostics);
 }
 
 }  // namespace holdfast::proxy

@@ -30,12 +30,15 @@ class FileLookup {
  public:
   virtual ~FileLookup() = default;
   virtual std::expected<std::string, std::string> read(const std::string& path) = 0;
+  /// The names in a directory, sorted; nothing: it is none.
+  virtual std::optional<std::vector<std::string>> list(const std::string&) { return std::nullopt; }
 };
 
 struct ParseOptions {
   std::map<std::string, std::string> environment;
   NameLookup* names = nullptr;           // null: names stay and the machine resolves them at start
   FileLookup* files = nullptr;           // null: no file can be read
+  TlsProvider* tls = nullptr;            // null: certificates are read, but no contexts are made
   bool ignore_resolve_failures = false;  // -dr
   bool zero_warning = false;             // -dW
   bool diagnostic_mode = false;          // -dD

@@ -8,18 +8,8 @@ namespace holdfast::proxy {
 namespace {
 
 /// Sections we know by name but do not act on: their lines are skipped.
-constexpr std::string_view kIgnoredSections[] = {"peers",  "mailers",     "userlist", "resolvers",
-                                                 "ring",   "http-errors", "cache",    "program",
-                                                 "traces", "log-profile", "crt-store"};
-
-char forbidden_character(std::string_view name) {
-  for (char c : name) {
-    const bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-                      c == ':' || c == '-' || c == '_';
-    if (!fine) return c;
-  }
-  return 0;
-}
+constexpr std::string_view kIgnoredSections[] = {"peers", "mailers", "userlist", "ring",        "http-errors",
+                                                 "cache", "program", "traces",   "log-profile", "crt-store"};
 
 std::string place(const conf::HaproxyStatement& statement) {
   return fmt::format("{}:{}", statement.file, statement.line);
@@ -63,6 +53,7 @@ bool ConfigParser::begin_section(const conf::HaproxyStatement& statement, bool* 
   if (name == "backend") return begin_proxy(statement, ProxyConfig::Kind::kBackend);
   if (name == "listen") return begin_proxy(statement, ProxyConfig::Kind::kListen);
   if (name == "sentinels") return begin_sentinels(statement);
+  if (name == "resolvers") return begin_resolvers(statement);
   for (std::string_view other : kIgnoredSections) {
     if (name != other) continue;
     kind_ = Section::kIgnored;
@@ -136,6 +127,33 @@ bool ConfigParser::begin_sentinels(const conf::HaproxyStatement& statement) {
         fmt::format("config : parsing [{}] : sentinels section '{}' is already defined.", place(statement), name));
   }
   config_.sentinels.push_back({.name = name, .members = {}, .auth = {}});
+  return true;
+}
+
+bool ConfigParser::begin_resolvers(const conf::HaproxyStatement& statement) {
+  kind_ = Section::kResolvers;
+  const std::string name = statement.words.size() > 1 ? statement.words[1] : "";
+  section_name_ = name;
+  if (name.empty()) {
+    diagnostics_.alert(fmt::format("config : parsing [{}] : missing name for resolvers section.", place(statement)));
+    return false;
+  }
+  if (const char bad = forbidden_character(name); bad != 0) {
+    diagnostics_.alert(fmt::format("config : parsing [{}] : character '{}' is not permitted in 'resolvers' name '{}'.",
+                                   place(statement), bad, name));
+    return false;
+  }
+  for (const ResolversConfig& other : config_.resolvers) {
+    if (other.name != name) continue;
+    diagnostics_.alert(
+        fmt::format("config : Parsing [{}]: resolvers '{}' has same name as another resolvers (declared at {}:{}).",
+                    place(statement), name, other.source.file, other.source.line));
+    return false;
+  }
+  ResolversConfig fresh;
+  fresh.name = name;
+  fresh.source = {std::string(statement.file), statement.line};
+  config_.resolvers.push_back(std::move(fresh));
   return true;
 }
 
@@ -220,6 +238,9 @@ void ConfigParser::line_of_section(conf::HaproxyStatement& statement) {
   if (kind_ == Section::kSentinels) {
     section = kInSentinels;
     section_word = "sentinels";
+  } else if (kind_ == Section::kResolvers) {
+    section = kInResolvers;
+    section_word = "resolvers";
   }
   const KeywordRow* row = find_keyword(words[0], section);
   if (row == nullptr) {

@@ -20,13 +20,14 @@ class ConfigParser final : public conf::HaproxyStatementSink {
   void begin_file() { kind_ = Section::kNone; }
 
  private:
-  enum class Section : uint8_t { kNone, kGlobal, kDefaults, kProxy, kSentinels, kIgnored };
+  enum class Section : uint8_t { kNone, kGlobal, kDefaults, kProxy, kSentinels, kResolvers, kIgnored };
 
   bool begin_section(const conf::HaproxyStatement& statement, bool* is_section);
   bool begin_global(const conf::HaproxyStatement& statement);
   bool begin_defaults(const conf::HaproxyStatement& statement);
   bool begin_proxy(const conf::HaproxyStatement& statement, ProxyConfig::Kind kind);
   bool begin_sentinels(const conf::HaproxyStatement& statement);
+  bool begin_resolvers(const conf::HaproxyStatement& statement);
   void check_name_clash(const conf::HaproxyStatement& statement, ProxyConfig::Kind kind);
   /// The defaults section that `from` names, or the last one. Null = an alert was given.
   const ProxyConfig* parent(const conf::HaproxyStatement& statement, size_t from_at, std::string_view what,
@@ -44,6 +45,8 @@ class ConfigParser final : public conf::HaproxyStatementSink {
 
 /// What is only known once every file was read: references, ids, check programs, warnings.
 void finish_config(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics);
+/// Reads the state files of the process before.
+void load_server_states(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics);
 /// Looks up the names of servers. False = at least one is unknown (alerts given).
 bool resolve_servers(Config& config, const ParseOptions& options, conf::Diagnostics& diagnostics);
 

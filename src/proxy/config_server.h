@@ -8,7 +8,10 @@
 
 #include "base/address.h"
 #include "base/time.h"
+#include "proxy/resolve/resolvers_config.h"
 #include "proxy/rule/rule_config.h"
+#include "proxy/saved_state.h"
+#include "proxy/tls/tls_config.h"
 
 namespace holdfast::proxy {
 
@@ -27,6 +30,7 @@ struct BindConfig {
   bool accept_proxy = false;
   CliLevel level = CliLevel::kOperator;
   bool expose_listeners = false;
+  BindTls tls;
   std::string text;  // as written: `*:6378`
   Source source;
 };
@@ -62,8 +66,10 @@ struct ServerConfig {
   std::string name;
   uint32_t id = 0;
   bool forced_id = false;
-  Address address;           // host numeric, or a name that is still to be resolved
-  std::string fqdn;          // the name as configured, empty for a literal
+  Address address;   // host numeric, or a name that is still to be resolved
+  std::string fqdn;  // the name as configured, empty for a literal; `_x._tcp.…` asks for SRV records
+  ServerResolve resolve;
+  bool unresolved = false;   // has no address at the start: in maintenance until one is found
   bool port_mapped = false;  // port is an offset to the client's destination port (`+0`, or no port at all)
   int port_offset = 0;
   int weight = 1;  // 0-256
@@ -81,8 +87,12 @@ struct ServerConfig {
   SendProxy send_proxy = SendProxy::kNone;
   bool check_send_proxy = false;
   std::string track;  // `[backend/]server`
+  ServerTls tls;
   std::optional<Address> bind_source;
+  std::optional<SavedState> saved;  // as the process before left it
   Source source;
+
+  bool is_service() const { return fqdn.starts_with('_'); }
 };
 
 }  // namespace holdfast::proxy

@@ -27,6 +27,11 @@ bool append_variable(std::string_view name, const SessionLog& log, std::string* 
     *out += log_time(log.accepted, log.utc_offset_seconds);
   } else if (name == "ft" || name == "f") {
     *out += log.frontend;
+    if (log.secure && name == "ft") *out += '~';
+  } else if (name == "sslv") {
+    *out += log.tls_version;
+  } else if (name == "sslc") {
+    *out += log.tls_cipher;
   } else if (name == "b") {
     *out += log.backend;
   } else if (name == "s") {
@@ -65,8 +70,9 @@ bool append_variable(std::string_view name, const SessionLog& log, std::string* 
   return true;
 }
 
-constexpr std::array<std::string_view, 22> kNames = {"ci", "cp", "fi", "fp", "t",  "ft", "f",  "b",  "s",  "Tw", "Tc",
-                                                     "Tt", "Ta", "B",  "ts", "ac", "fc", "bc", "sc", "rc", "sq", "bq"};
+constexpr std::array<std::string_view, 24> kNames = {"sslv", "sslc", "ci", "cp", "fi", "fp", "t",  "ft",
+                                                     "f",    "b",    "s",  "Tw", "Tc", "Tt", "Ta", "B",
+                                                     "ts",   "ac",   "fc", "bc", "sc", "rc", "sq", "bq"};
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 

@@ -26,6 +26,8 @@ struct SessionLog {
   int retries = 0;
   bool redispatched = false;
   int64_t server_queue = 0, backend_queue = 0;
+  bool secure = false;  // the client's side is TLS
+  std::string_view tls_version = "-", tls_cipher = "-";
 };
 
 std::string tcp_log_line(const SessionLog& log);

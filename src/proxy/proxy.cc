@@ -10,6 +10,8 @@
 #include "proxy/cli/cli.h"
 #include "proxy/http/responder.h"
 #include "proxy/redis/primary_watch.h"
+#include "proxy/resolve/resolver.h"
+#include "proxy/resolve/server_names.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
 #include "proxy/session.h"
@@ -34,7 +36,9 @@ struct Proxy::Parts final : ActionSink, CliHost {
         agents(runtime, states),
         primaries(runtime, states, checks),
         http(runtime, sessions, states),
-        cli(runtime, sessions, states, checks, agents, *this) {
+        resolver(runtime),
+        names(runtime, states, resolver),
+        cli({runtime, sessions, states, checks, agents, resolver, names, *this}) {
     sessions.set_states(&states);
     sessions.set_suspicions(&checks);
     checks.set_role_listener(&primaries);
@@ -63,6 +67,8 @@ struct Proxy::Parts final : ActionSink, CliHost {
   AgentRunner agents;
   PrimaryWatch primaries;
   HttpResponder http;
+  Resolver resolver;
+  ServerNames names;
   Cli cli;
   std::vector<std::pair<uint32_t, uint32_t>> resolving;  // by job: backend, server
   size_t resolving_left = 0;
@@ -94,6 +100,7 @@ void Proxy::Parts::resolve_names() {
   for (BackendState& backend : runtime.backends) {
     for (ServerState& server : backend.servers) {
       if (server.config->fqdn.empty() || is_numeric_host(server.address.host)) continue;
+      if (!server.config->resolve.section.empty()) continue;  // asked for below, as long as we run
       resolving.emplace_back(server.backend, server.index);
       ++resolving_left;
       runtime.act(action::Resolve{JobId{resolving.size()}, server.config->fqdn});
@@ -142,6 +149,7 @@ void Proxy::Parts::soft_stop() {
     runtime.log(LogLevel::kProxyWarning, i, true,
                 fmt::format("Proxy {} stopped (cumulated conns: FE: {}, BE: {}).", config.name, front, back));
   }
+  resolver.stop();
   checks.stop();
   agents.stop();
   primaries.stop();
@@ -184,8 +192,10 @@ void Proxy::start(Now now) {
   parts_->begin(now);
   parts_->runtime.started = now;
   parts_->states.initialize();
+  parts_->states.restore();
   for (uint32_t i = 0; i < parts_->runtime.listeners.size(); ++i) parts_->listen_on(i);
   parts_->resolve_names();
+  parts_->names.start();
   if (parts_->resolving_left == 0) parts_->checks.start();
   parts_->agents.start();
   parts_->primaries.start();
@@ -195,10 +205,25 @@ ConnId Proxy::accepted(const Accepted& from, Now now) {
   parts_->begin(now);
   const auto index = static_cast<uint32_t>(from.listener);
   HF_ASSERT(index < parts_->runtime.listeners.size());
-  if (parts_->runtime.listeners[index].frontend == kNoIndex) return parts_->cli.accept(index, from);
-  const uint32_t frontend = parts_->runtime.listeners[index].frontend;
-  if (parts_->runtime.frontends[frontend].config->http.enabled) return parts_->http.accept(index, from);
-  return parts_->sessions.accept(index, from);
+  const ListenerState& listener = parts_->runtime.listeners[index];
+  const bool api = listener.frontend == kNoIndex;
+  if (!api && !parts_->runtime.frontends[listener.frontend].config->http.enabled) {
+    return parts_->sessions.accept(index, from);
+  }
+  const ConnId conn = api ? parts_->cli.accept(index, from) : parts_->http.accept(index, from);
+  if (listener.config->tls.enabled) {
+    act(action::StartTls{.conn = conn, .context = parts_->runtime.tls.context_of(*listener.config)});
+  }
+  return conn;
+}
+
+void Proxy::secured(ConnId conn, const TlsFacts& facts, Now now) {
+  parts_->begin(now);
+  const ConnSlot* const found = parts_->runtime.find(conn);
+  if (found == nullptr) return;
+  const ConnSlot slot = *found;  // what follows may open connections, and so move the slots
+  if (slot.kind == ConnKind::kClient || slot.kind == ConnKind::kServer) parts_->sessions.secured(slot, facts);
+  if (slot.kind == ConnKind::kCheck) parts_->checks.secured(slot);
 }
 
 void Proxy::listening(ListenerId listener, const Address& bound, int error, Now now) {
@@ -214,12 +239,14 @@ void Proxy::listening(ListenerId listener, const Address& bound, int error, Now 
 
 void Proxy::connected(ConnId conn, const Address&, const Address&, Now now) {
   parts_->begin(now);
-  const ConnSlot* slot = parts_->runtime.find(conn);
-  if (slot == nullptr) return;
-  if (slot->kind == ConnKind::kServer) parts_->sessions.connected(*slot);
-  if (slot->kind == ConnKind::kCheck) parts_->checks.connected(*slot);
-  if (slot->kind == ConnKind::kAgent) parts_->agents.connected(*slot);
-  if (slot->kind == ConnKind::kSentinel) parts_->primaries.links().connected(*slot);
+  const ConnSlot* const found = parts_->runtime.find(conn);
+  if (found == nullptr) return;
+  const ConnSlot slot = *found;  // what follows may open connections, and so move the slots
+  if (slot.kind == ConnKind::kServer) parts_->sessions.connected(slot);
+  if (slot.kind == ConnKind::kCheck) parts_->checks.connected(slot);
+  if (slot.kind == ConnKind::kAgent) parts_->agents.connected(slot);
+  if (slot.kind == ConnKind::kName) parts_->resolver.connected(slot);
+  if (slot.kind == ConnKind::kSentinel) parts_->primaries.links().connected(slot);
 }
 
 void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
@@ -240,6 +267,8 @@ void Proxy::receive(ConnId conn, std::string_view bytes, Now now) {
       return parts_->http.receive(*slot, bytes);
     case ConnKind::kAgent:
       return parts_->agents.receive(*slot, bytes);
+    case ConnKind::kName:
+      return parts_->resolver.receive(*slot, bytes);
     case ConnKind::kNone:
       return;
   }
@@ -268,6 +297,9 @@ void Proxy::eof(ConnId conn, Now now) {
       break;
     case ConnKind::kAgent:
       parts_->agents.eof(*slot);
+      break;
+    case ConnKind::kName:
+      parts_->resolver.eof(*slot);
       break;
     case ConnKind::kNone:
       break;
@@ -299,6 +331,9 @@ void Proxy::closed(ConnId conn, Closed why, Now now) {
     case ConnKind::kAgent:
       parts_->agents.closed(*slot);
       break;
+    case ConnKind::kName:
+      parts_->resolver.closed(*slot, why);
+      break;
     case ConnKind::kNone:
       break;
   }
@@ -307,15 +342,19 @@ void Proxy::closed(ConnId conn, Closed why, Now now) {
 
 void Proxy::drained(ConnId conn, Now now) {
   parts_->begin(now);
-  const ConnSlot* slot = parts_->runtime.find(conn);
-  if (slot == nullptr) return;
-  if (slot->kind == ConnKind::kClient || slot->kind == ConnKind::kServer) parts_->sessions.drained(*slot);
-  if (slot->kind == ConnKind::kCli) parts_->cli.drained(*slot);
+  const ConnSlot* const found = parts_->runtime.find(conn);
+  if (found == nullptr) return;
+  const ConnSlot slot = *found;  // what follows may open connections, and so move the slots
+  if (slot.kind == ConnKind::kClient || slot.kind == ConnKind::kServer) parts_->sessions.drained(slot);
+  if (slot.kind == ConnKind::kCli) parts_->cli.drained(slot);
   parts_->finish_if_idle();
 }
 
 void Proxy::file_data(JobId, std::string_view, Now now) { parts_->begin(now); }
-void Proxy::job_done(JobId, int, Now now) { parts_->begin(now); }
+void Proxy::job_done(JobId job, int status, Now now) {
+  parts_->begin(now);
+  parts_->checks.program_ended(job, status);
+}
 
 void Proxy::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
   parts_->begin(now);
@@ -353,6 +392,12 @@ void Proxy::tick(Now now) {
       case TimerKind::kAgent:
         parts_->agents.timer(entry.index, entry.generation);
         break;
+      case TimerKind::kRateLimit:
+        parts_->sessions.rate_timer(entry.index);
+        break;
+      case TimerKind::kName:
+        parts_->resolver.timer(entry.index, entry.generation);
+        break;
       case TimerKind::kHttp:
         parts_->http.timer(entry.index, entry.generation);
         break;
@@ -386,6 +431,8 @@ OutQueue& Proxy::output(ConnId conn) {
       return parts_->http.output(*slot);
     case ConnKind::kAgent:
       return parts_->agents.output(*slot);
+    case ConnKind::kName:
+      return parts_->resolver.output(*slot);
     case ConnKind::kNone:
       break;
   }

@@ -24,6 +24,7 @@ struct ProxyOptions {
   int64_t maxconn = 10000;         // the process limit where `maxconn` is not configured
   int64_t max_sockets = 20000;     // Ulimit-n of `show info`
   bool quiet = false;
+  TlsProvider* tls = nullptr;  // outlives the proxy; none: contexts cannot be made anew
 };
 
 class Proxy final : public Machine {
@@ -38,6 +39,7 @@ class Proxy final : public Machine {
   void receive(ConnId conn, std::string_view bytes, Now now) override;
   void eof(ConnId conn, Now now) override;
   void closed(ConnId conn, Closed why, Now now) override;
+  void secured(ConnId conn, const TlsFacts& facts, Now now) override;
   void drained(ConnId conn, Now now) override;
   void file_data(JobId job, std::string_view bytes, Now now) override;
   void job_done(JobId job, int status, Now now) override;

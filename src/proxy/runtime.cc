@@ -14,6 +14,7 @@ Runtime::Runtime(Config configuration, ProxyOptions proxy_options, ActionSink& a
   build_proxies();
   build_listeners();
   resolve_tracking();
+  tls.begin(config, options.tls);
 }
 
 void Runtime::build_channels() {
@@ -87,6 +88,7 @@ void Runtime::build_servers(BackendState& backend) {
     state.index = i;
     state.config = &server;
     state.address = server.address;
+    if (!server.is_service()) state.host_name = server.fqdn;
     state.check_port = server.check.port;
     state.check_address = server.check.address;
     state.weight = server.weight;
@@ -99,8 +101,14 @@ void Runtime::build_servers(BackendState& backend) {
       state.running = false;
       state.health.value = 0;
     }
+    if (server.unresolved) {
+      state.admin = kAdminResolveMaint;
+      state.health.value = 0;
+      state.running = false;
+      state.address.host.clear();
+    }
     if (server.disabled) {
-      state.admin = kAdminForcedMaint | kAdminConfigMaint;
+      state.admin |= kAdminForcedMaint | kAdminConfigMaint;
       state.health.value = 0;
     }
   }

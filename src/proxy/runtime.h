@@ -24,7 +24,9 @@
 #include "proxy/counters.h"
 #include "proxy/proxy.h"
 #include "proxy/redis/primary_state.h"
+#include "proxy/resolve/server_name.h"
 #include "proxy/timer_queue.h"
+#include "proxy/tls/tls_state.h"
 
 namespace holdfast::proxy {
 
@@ -35,6 +37,7 @@ inline constexpr uint8_t kAdminForcedMaint = 0x01;
 inline constexpr uint8_t kAdminConfigMaint = 0x04;
 inline constexpr uint8_t kAdminForcedDrain = 0x08;
 inline constexpr uint8_t kAdminResolveMaint = 0x20;
+inline constexpr uint8_t kAdminHostName = 0x40;  // its name was changed since the start
 inline constexpr uint8_t kAdminMaint = kAdminForcedMaint | kAdminConfigMaint | kAdminResolveMaint;
 
 /// A running or scheduled health check of one server.
@@ -43,8 +46,12 @@ struct CheckState {
   bool enabled = false;  // an operator may switch checks off
   bool running = false;
   bool connected = false;
+  bool secure = false;   // its connection is TLS
+  bool shaking = false;  // whose handshake is under way
+  std::string server_name;
   std::optional<CheckEvaluator> evaluator;
   ConnId conn;
+  JobId job{};  // of an external check that runs
   OutQueue out;
   bool linger = false;
   Mono started{};
@@ -87,7 +94,9 @@ struct ServerState {
   uint32_t backend = 0;
   uint32_t index = 0;
   const ServerConfig* config = nullptr;  // owned by Runtime::config
-  Address address;
+  Address address;                       // host empty = not known
+  std::string host_name;                 // as it is now, empty for a literal
+  ServerName name;
   uint16_t check_port = 0;
   std::string check_address;
   int weight = 1;  // as set by an operator; initial = config->weight
@@ -139,6 +148,7 @@ struct FrontendState {
   int64_t maxconn = 0;
   bool stopped = false;       // disabled by an operator or a soft stop
   std::deque<uint32_t> held;  // accepted sessions waiting for a free place
+  Mono rate_queued = kNever;  // when those that wait for `rate-limit sessions` are looked at again
 };
 
 struct ListenerState {
@@ -150,11 +160,11 @@ struct ListenerState {
   bool answered = false;
 };
 
-enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel, kHttp, kAgent };
+enum class ConnKind : uint8_t { kNone, kClient, kServer, kCheck, kCli, kSentinel, kHttp, kAgent, kName };
 struct ConnSlot {
   uint32_t generation = 0;
   ConnKind kind = ConnKind::kNone;
-  uint32_t owner = 0;   // session, CLI connection, link to a Sentinel, or backend of a check
+  uint32_t owner = 0;   // session, CLI connection, link to a Sentinel, question, or backend of a check
   uint32_t second = 0;  // server of a check
 };
 
@@ -204,6 +214,7 @@ class Runtime {
   std::deque<uint32_t> log_channels;
   std::vector<StickTable> tables;
   std::map<std::string, Value> variables;  // of scope proc
+  TlsState tls;
   int64_t maxconn = 0;
   Counters process;
   int64_t connections_total = 0;

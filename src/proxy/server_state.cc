@@ -149,15 +149,52 @@ void ServerStates::set_drain(ServerState& server) {
   update_backend(server.backend);
 }
 
+/// COMPAT: leaving maintenance starts over as at start-up: up until a check says otherwise.
+void ServerStates::start_over(ServerState& server) {
+  server.health = initial_health(server.health.rise, server.health.fall, server.config->init_state);
+  if (server.fenced) server.health.value = 0;
+  server.running = !server.fenced && (!server.check.configured || server.health.up());
+  server.stopping = false;
+}
+
+void ServerStates::enter_resolve_maintenance(ServerState& server, std::string_view cause) {
+  const bool was_up = server.up();
+  const bool was_maint = server.in_maintenance();
+  const bool was_draining = server.draining();
+  server.admin |= kAdminResolveMaint;
+  if (server.name.renamed) server.admin |= kAdminHostName;
+  if (was_maint) return;
+  server.health.value = 0;
+  server.running = false;
+  stamp(server, was_up);
+  if (was_up) {
+    went_down(server, fmt::format("{} is going DOWN for maintenance ({})", name_of(runtime_, server), cause),
+              was_draining ? LogLevel::kProxyNotice : LogLevel::kProxyAlert);
+  } else {
+    runtime_.log(LogLevel::kProxyNotice, runtime_.backends[server.backend].proxy, true,
+                 fmt::format("{} was DOWN and now enters maintenance ({}).", name_of(runtime_, server), cause));
+  }
+}
+
+void ServerStates::leave_resolve_maintenance(ServerState& server) {
+  const bool was_up = server.up();
+  server.admin &= static_cast<uint8_t>(~kAdminResolveMaint);
+  if (server.name.renamed) server.admin |= kAdminHostName;
+  if (server.in_maintenance()) return;
+  start_over(server);
+  stamp(server, was_up);
+  std::string text = fmt::format("{} ('{}') is {}/{} (resolves again)", name_of(runtime_, server), server.host_name,
+                                 server.running ? "UP" : "DOWN", server.draining() ? "DRAIN" : "READY");
+  if (server.running) return went_up(server, std::move(text), false);
+  runtime_.log(LogLevel::kProxyNotice, runtime_.backends[server.backend].proxy, true, text + ".");
+}
+
 void ServerStates::set_ready(ServerState& server) {
   const bool was_up = server.up();
   if (server.in_maintenance()) {
-    server.admin &= static_cast<uint8_t>(~(kAdminMaint | kAdminForcedDrain));
-    // COMPAT: leaving maintenance starts over as at start-up: up until a check says otherwise.
-    server.health = initial_health(server.health.rise, server.health.fall, server.config->init_state);
-    if (server.fenced) server.health.value = 0;
-    server.running = !server.fenced && (!server.check.configured || server.health.up());
-    server.stopping = false;
+    server.admin &= static_cast<uint8_t>(~(kAdminForcedMaint | kAdminConfigMaint | kAdminForcedDrain));
+    if (server.in_maintenance()) return;  // no address yet
+    start_over(server);
     stamp(server, was_up);
     if (server.running) {
       went_up(server, fmt::format("{} is UP/READY (leaving forced maintenance)", name_of(runtime_, server)), false);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "proxy/runtime.h"
 
@@ -41,8 +42,13 @@ class ServerStates {
   void set_drain(ServerState& server);
   void set_ready(ServerState& server);
   void set_weight(ServerState& server, int weight);
+  /// No address is known any more, or one is again.
+  void enter_resolve_maintenance(ServerState& server, std::string_view cause);
+  void leave_resolve_maintenance(ServerState& server);
   /// Applies the address of a late name resolution, or its failure.
   void set_resolved(ServerState& server, const std::vector<std::string>& addresses);
+  /// Makes servers what the process before left them as (saved_state.h). Once, at the start.
+  void restore();
   /// Called once at start, so that a backend without servers is not announced as lost.
   void initialize();
 
@@ -59,6 +65,9 @@ class ServerStates {
   void update_backend(uint32_t backend);
   void follow(const ServerState& leader, bool up);
   void stamp(ServerState& server, bool was_up);
+  void start_over(ServerState& server);
+  void restore_server(ServerState& server, const SavedState& saved);
+  void restore_admin(ServerState& server, const SavedState& saved);
 
   Runtime& runtime_;
   SessionControl& sessions_;

@@ -41,7 +41,9 @@ ConnId Sessions::accept(uint32_t listener, const Accepted& from) {
   const ConnId conn = session.client.conn;
   FrontendState& frontend = runtime_.frontends[session.frontend];
   const bool bind_full = !has_room(listener);
-  if (bind_full || frontend.counters.current >= frontend.maxconn || runtime_.process.current >= runtime_.maxconn) {
+  const bool fast = rate_limited(session.frontend);
+  if (bind_full || fast || frontend.counters.current >= frontend.maxconn ||
+      runtime_.process.current >= runtime_.maxconn) {
     // A full frontend leaves connections waiting, as the kernel's backlog would.
     const int64_t backlog = frontend.config->backlog > 0 ? frontend.config->backlog : frontend.maxconn;
     if (static_cast<int64_t>(frontend.held.size()) >= backlog) {
@@ -67,10 +69,25 @@ bool Sessions::has_room(uint32_t listener) const {
   return state.config->maxconn == 0 || state.sessions < state.config->maxconn;
 }
 
+/// True when no session may begin just now; then a timer looks again.
+bool Sessions::rate_limited(uint32_t frontend_index) {
+  FrontendState& frontend = runtime_.frontends[frontend_index];
+  const int64_t limit = frontend.config->rate_limit_sessions;
+  if (limit <= 0 || frontend.counters.rate.read(runtime_.now.mono) < limit) return false;
+  const Duration pause = std::max<Duration>(1ms, Duration(1s) / limit);
+  runtime_.timers.arm(TimerKind::kRateLimit, frontend_index, 0, runtime_.now.mono + pause, &frontend.rate_queued);
+  return true;
+}
+
+void Sessions::rate_timer(uint32_t frontend) {
+  runtime_.frontends[frontend].rate_queued = kNever;
+  admit_held(frontend);
+}
+
 void Sessions::admit_held(uint32_t frontend_index) {
   FrontendState& frontend = runtime_.frontends[frontend_index];
   while (!frontend.held.empty() && frontend.counters.current < frontend.maxconn &&
-         runtime_.process.current < runtime_.maxconn) {
+         runtime_.process.current < runtime_.maxconn && !rate_limited(frontend_index)) {
     // The first one whose own listener is not full.
     const auto next =
         std::ranges::find_if(frontend.held, [this](uint32_t held) { return has_room(sessions_[held].listener); });
@@ -211,7 +228,12 @@ void Sessions::connect(uint32_t index, uint32_t server_index) {
 
 void Sessions::connected(ConnSlot slot) {
   Session& session = sessions_[slot.owner];
-  if (session.state != SessionState::kConnecting) return;
+  if (session.state != SessionState::kConnecting || secure_server(session)) return;
+  established(slot.owner);
+}
+
+void Sessions::established(uint32_t index) {
+  Session& session = sessions_[index];
   session.state = SessionState::kEstablished;
   session.connected = session.peer.last = session.client.last = runtime_.now.mono;
   session.deadline = kNever;
@@ -221,7 +243,7 @@ void Sessions::connected(ConnSlot slot) {
   if (!session.peer.out.empty()) runtime_.act(action::Flush{session.peer.conn});
   if (session.client.ended) runtime_.act(action::ShutdownWrite{session.peer.conn});
   if (runtime_.frontends[session.frontend].config->logasap) log(session, EndReason::kClean, true);
-  arm(slot.owner);
+  arm(index);
 }
 
 void Sessions::connect_failed(uint32_t index, bool timed_out) {
@@ -359,6 +381,11 @@ void Sessions::closed(ConnSlot slot, Closed why) {
   SessionSide& side = client ? session.client : session.peer;
   runtime_.forget(side.conn);
   side.conn = {};
+  if (client && session.state == SessionState::kHeader && extras(session).shaking) {
+    const bool broken = why.reason == CloseReason::kTls && !why.text.ends_with("unexpected eof while reading");
+    log_refused(session, broken ? "SSL handshake failure" : "Connection closed during SSL handshake");
+    return end(index, EndReason::kDeniedEarly);
+  }
   if (client) {
     // A reset after the server had finished and everything was delivered loses nothing.
     const bool harmless =
@@ -422,6 +449,7 @@ void Sessions::timer(uint32_t index, uint32_t generation) {
   if (deadline > runtime_.now.mono) return arm(index);
   switch (session.state) {
     case SessionState::kHeader:
+      if (extras(session).shaking) log_refused(session, "Timeout during SSL handshake");
       return end(index, EndReason::kDeniedEarly);
     case SessionState::kInspecting:
       return route(index, true);
@@ -442,38 +470,6 @@ void Sessions::timer(uint32_t index, uint32_t generation) {
     case SessionState::kHeld:
       return;
   }
-}
-
-void Sessions::suspect(const Session& session) {
-  const BackendState& backend = runtime_.backends[session.backend];
-  if (backend.asks_role && suspicions_ != nullptr) suspicions_->suspect(session.backend, session.server);
-}
-
-void Sessions::observe(ServerState& server, bool success) {
-  const CheckConfig& check = server.config->check;
-  if (!check.observe_layer4) return;
-  if (success) {
-    server.observed_errors = 0;
-    return;
-  }
-  if (++server.observed_errors < check.error_limit || !server.running) return;
-  server.observed_errors = 0;
-  switch (check.on_error) {
-    case OnError::kFastInter:
-      break;  // the next check comes at fastinter because health is not full
-    case OnError::kFailCheck:
-      break;
-    case OnError::kSuddenDeath:
-      server.health.value = std::min(server.health.value, server.health.rise + 1);
-      break;
-    case OnError::kMarkDown:
-      server.health.value = std::min(server.health.value, server.health.rise);
-      break;
-  }
-  server.check.status = CheckStatus::kL4Connection;
-  server.check.info = "Detected too many errors in a row";
-  if (check.on_error != OnError::kFastInter) server.health = after_failure(server.health);
-  if (server.health.value == 0) states_->set_stopped(server, cause_of_check(server, false));
 }
 
 }  // namespace holdfast::proxy

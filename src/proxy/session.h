@@ -25,7 +25,7 @@ namespace holdfast::proxy {
 enum class SessionState : uint8_t {
   kFree,
   kHeld,        // the frontend is full
-  kHeader,      // waits for a PROXY header
+  kHeader,      // waits for a PROXY header, or for the end of a TLS handshake
   kInspecting,  // waits for bytes that content rules look at
   kQueued,
   kConnecting,
@@ -75,7 +75,9 @@ struct SessionExtras {
   bool inspected_frontend = false;  // its content rules are done
   bool inspected_backend = false;
   bool response_seen = false;
-  std::string header;  // a PROXY header that is not whole yet
+  std::string header;             // a PROXY header that is not whole yet
+  bool shaking = false;           // kHeader: the handshake is under way
+  std::unique_ptr<TlsFacts> tls;  // of the client's connection
 };
 
 struct Session {
@@ -125,6 +127,8 @@ class Sessions final : public SessionControl {
 
   ConnId accept(uint32_t listener, const Accepted& from);
   void connected(ConnSlot slot);
+  /// The handshake of either side is over.
+  void secured(ConnSlot slot, const TlsFacts& facts);
   void receive(ConnSlot slot, std::string_view bytes);
   void eof(ConnSlot slot);
   void closed(ConnSlot slot, Closed why);
@@ -139,6 +143,8 @@ class Sessions final : public SessionControl {
   bool kill(uint32_t index, uint32_t generation);
   /// Lets held sessions in after a limit was raised.
   void admit_held(uint32_t frontend);
+  /// Those that waited for `rate-limit sessions`.
+  void rate_timer(uint32_t frontend);
 
   size_t count() const { return live_; }
   const std::deque<Session>& all() const { return sessions_; }
@@ -147,6 +153,7 @@ class Sessions final : public SessionControl {
  private:
   uint32_t allocate();
   bool has_room(uint32_t listener) const;
+  bool rate_limited(uint32_t frontend);
   void admit(uint32_t index);
   // session_rules.cc
   static SessionExtras& extras(Session& session);
@@ -167,7 +174,14 @@ class Sessions final : public SessionControl {
   uint32_t wanted_server(Session& session);
   void store_sticky(Session& session);
   bool inspect_response(uint32_t index, std::string_view bytes);
+  std::string proxy_header(const Session& session) const;
   void announce_client(Session& session);
+  // session_tls.cc
+  /// True: the handshake with the client has begun; `received` is its beginning.
+  bool secure_client(uint32_t index, std::string_view received);
+  bool secure_server(Session& session);
+  void established(uint32_t index);
+  void log_refused(const Session& session, std::string_view why);
 
   uint32_t choose_backend(Session& session) const;
   void assign(uint32_t index, uint32_t avoid);

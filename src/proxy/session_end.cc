@@ -171,6 +171,11 @@ void Sessions::log(const Session& session, EndReason reason, bool early) {
   line.early = early;
   line.code = termination_code(reason, session.state, session.request_pending);
   line.retries = session.retries;
+  if (session.extras != nullptr && session.extras->tls != nullptr) {
+    line.secure = true;
+    line.tls_version = session.extras->tls->version;
+    line.tls_cipher = session.extras->tls->cipher;
+  }
   line.redispatched = session.redispatched;
   line.backend_queue = session.queue_position;
   line.server_queue = session.server_queue_position;
@@ -257,6 +262,40 @@ void Sessions::wake_turnarounds(uint32_t backend_index) {
     if (session.state != SessionState::kTurnaround || session.backend != backend_index) continue;
     if (!runtime_.server(backend_index, session.server).usable()) assign(i, session.server);
   }
+}
+
+// What a session says of its server.
+
+void Sessions::suspect(const Session& session) {
+  const BackendState& backend = runtime_.backends[session.backend];
+  if (backend.asks_role && suspicions_ != nullptr) suspicions_->suspect(session.backend, session.server);
+}
+
+void Sessions::observe(ServerState& server, bool success) {
+  const CheckConfig& check = server.config->check;
+  if (!check.observe_layer4) return;
+  if (success) {
+    server.observed_errors = 0;
+    return;
+  }
+  if (++server.observed_errors < check.error_limit || !server.running) return;
+  server.observed_errors = 0;
+  switch (check.on_error) {
+    case OnError::kFastInter:
+      break;  // the next check comes at fastinter because health is not full
+    case OnError::kFailCheck:
+      break;
+    case OnError::kSuddenDeath:
+      server.health.value = std::min(server.health.value, server.health.rise + 1);
+      break;
+    case OnError::kMarkDown:
+      server.health.value = std::min(server.health.value, server.health.rise);
+      break;
+  }
+  server.check.status = CheckStatus::kL4Connection;
+  server.check.info = "Detected too many errors in a row";
+  if (check.on_error != OnError::kFastInter) server.health = after_failure(server.health);
+  if (server.health.value == 0) states_->set_stopped(server, cause_of_check(server, false));
 }
 
 void Sessions::check_invariants() const {

@@ -1,6 +1,7 @@
 // What rules do to a session before it gets a server: accept or reject it, wait for bytes to look at, remember its
 // client in tables, change what it says of itself. Source: HAProxy configuration manual `tcp-request`, `stick`.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "codec/proxy_header.h"
@@ -57,6 +58,7 @@ void Sessions::begin(uint32_t index) {
   Session& session = sessions_[index];
   const bool expects = runtime_.listeners[session.listener].config->accept_proxy ||
                        (session.extras != nullptr && session.extras->expects_header);
+  if (!expects && secure_client(index, {})) return;
   if (!expects) return after_header(index);
   session.state = SessionState::kHeader;
   extras(session);
@@ -82,9 +84,10 @@ void Sessions::receive_header(uint32_t index, std::string_view bytes) {
     session.source = header.source;
     session.destination = header.destination;
   }
-  session.bytes_in += static_cast<int64_t>(own.header.size() - header.length);
-  session.peer.out.append(std::string_view(own.header).substr(header.length));
-  own.header.clear();
+  const std::string rest = std::exchange(own.header, {}).substr(header.length);
+  if (secure_client(index, rest)) return;
+  session.bytes_in += static_cast<int64_t>(rest.size());
+  session.peer.out.append(rest);
   after_header(index);
 }
 
@@ -350,13 +353,20 @@ bool Sessions::inspect_response(uint32_t index, std::string_view bytes) {
   return false;
 }
 
+/// Empty where the server wants none.
+std::string Sessions::proxy_header(const Session& session) const {
+  const ServerConfig& config = *runtime_.server(session.backend, session.server).config;
+  if (config.send_proxy == SendProxy::kNone) return "";
+  return config.send_proxy == SendProxy::kV1 ? codec::encode_proxy_v1(session.source, session.destination)
+                                             : codec::encode_proxy_v2(session.source, session.destination);
+}
+
 /// `send-proxy`: the header goes in front of what the client already sent.
 void Sessions::announce_client(Session& session) {
   const ServerConfig& config = *runtime_.server(session.backend, session.server).config;
-  if (config.send_proxy == SendProxy::kNone) return;
+  if (config.send_proxy == SendProxy::kNone || config.tls.enabled) return;  // with TLS it went before the handshake
   OutQueue out;
-  out.append(config.send_proxy == SendProxy::kV1 ? codec::encode_proxy_v1(session.source, session.destination)
-                                                 : codec::encode_proxy_v2(session.source, session.destination));
+  out.append(proxy_header(session));
   out.append(session.peer.out.to_string());
   session.peer.out = std::move(out);
 }

@@ -23,7 +23,8 @@ class Host {
     const ParseOutcome outcome = parse_config({{"t.cfg", text}}, options);
     EXPECT_EQ(outcome.exit_code, 0);
     for (const auto& item : outcome.diagnostics.items()) diagnostics += item.text + "\n";
-    proxy = std::make_unique<Proxy>(outcome.config, ProxyOptions{.seed = 3, .pid = 42, .node = "n"});
+    proxy =
+        std::make_unique<Proxy>(outcome.config, ProxyOptions{.seed = 3, .pid = 42, .node = "n", .tls = options.tls});
     now.mono = Mono(1000s);
     now.wall = wall_from_ms(1'795'346'826'000);
     proxy->start(now);
@@ -43,6 +44,14 @@ class Host {
   }
   void connected(ConnId conn) {
     proxy->connected(conn, {}, {}, now);
+    drain();
+  }
+  void secured(ConnId conn, const TlsFacts& facts = {}) {
+    proxy->secured(conn, facts, now);
+    drain();
+  }
+  void handshake_broken(ConnId conn) {
+    proxy->closed(conn, {CloseReason::kTls, 0, "words"}, now);
     drain();
   }
   void refuse(ConnId conn) {
@@ -92,6 +101,7 @@ class Host {
   std::vector<std::pair<ConnId, action::CloseMode>> closes;
   std::map<ConnId, bool> paused;
   std::vector<ConnId> shutdowns;
+  std::vector<action::StartTls> handshakes;
   std::optional<int> exit_code;
 
   ConnId next_connect(const std::string& to = "") {
@@ -117,6 +127,7 @@ class Host {
     if (a.mode == action::CloseMode::kFlush) flushed_ = proxy->output(a.conn).to_string();
     closes.emplace_back(a.conn, a.mode);
   }
+  void carry_out(action::StartTls& a) { handshakes.push_back(a); }
   void carry_out(action::PauseReading& a) { paused[a.conn] = a.paused; }
   void carry_out(action::ShutdownWrite& a) { shutdowns.push_back(a.conn); }
   void carry_out(action::Log& a) {

@@ -12,7 +12,7 @@
 
 namespace holdfast::proxy {
 
-enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle, kHttp, kAgent };
+enum class TimerKind : uint8_t { kSession, kCheck, kCli, kStop, kSentinel, kSettle, kHttp, kAgent, kName, kRateLimit };
 
 struct TimerEntry {
   Mono at{};

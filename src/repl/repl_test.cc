@@ -1,34 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "base/prng.h"
-#include "repl/backlog.h"
 #include "repl/replica_link.h"
 
 namespace holdfast::repl {
 namespace {
-
-TEST(Backlog, AgreesWithTheWholeStream) {
-  Prng prng(5);
-  for (const size_t capacity : {size_t{1}, size_t{7}, size_t{100}, size_t{4096}}) {
-    Backlog backlog(capacity, 1);
-    std::string stream;
-    for (int step = 0; step < 2000; ++step) {
-      if (prng.below(100) == 0) backlog.resize(capacity / 2 + prng.below(capacity) + 1);
-      std::string bytes;
-      for (uint64_t i = prng.below(2 * capacity + 3); i > 0; --i) bytes += static_cast<char>('a' + prng.below(26));
-      backlog.append(bytes);
-      stream += bytes;
-      backlog.check_invariants();
-      ASSERT_EQ(backlog.end_offset(), static_cast<int64_t>(stream.size()) + 1);
-      const int64_t from = backlog.first_offset() + static_cast<int64_t>(prng.below(backlog.size() + 1));
-      ASSERT_TRUE(backlog.covers(from));
-      ASSERT_FALSE(backlog.covers(backlog.first_offset() - 1));
-      ASSERT_FALSE(backlog.covers(backlog.end_offset() + 1));
-      const auto pieces = backlog.from(from);
-      ASSERT_EQ(std::string(pieces.first) + std::string(pieces.second), stream.substr(static_cast<size_t>(from - 1)));
-    }
-  }
-}
 
 using Kind = ReplicaLink::Step::Kind;
 
@@ -37,12 +12,13 @@ struct Played {
   std::string payload;
   std::string stream;
   std::string end;
+  std::string facts = "none";
   bool finished = false;
   OutQueue sent;
 };
-Played play(std::string_view bytes, size_t chunk) {
+Played play(std::string_view bytes, size_t chunk, bool ask_facts = false) {
   Played out;
-  ReplicaLink link({.password = "pw", .announced_port = 7, .announced_ip = "1.2.3.4"});
+  ReplicaLink link({.password = "pw", .announced_port = 7, .announced_ip = "1.2.3.4", .ask_facts = ask_facts});
   link.connected(out.sent);
   for (size_t at = 0; at < bytes.size(); at += chunk) {
     link.feed(bytes.substr(at, chunk));
@@ -52,6 +28,11 @@ Played play(std::string_view bytes, size_t chunk) {
       if (step.kind == Kind::kPayload) out.payload += step.bytes;
       if (step.kind == Kind::kStream) out.stream += step.bytes;
       if (step.kind == Kind::kPayloadFinished) out.finished = true;
+      if (step.kind == Kind::kFacts) {
+        EXPECT_EQ(out.sent.to_string().find("PSYNC"), std::string::npos);
+        out.facts = step.text;
+        link.synchronize(out.sent);
+      }
       if (step.kind == Kind::kFailed) out.end = step.text;
       if (step.kind == Kind::kFailed) return out;
     }
@@ -93,6 +74,22 @@ TEST(ReplicaLink, FailsInWords) {
             "Master replied with wrong +FULLRESYNC syntax: +FULLRESYNC x y");
   EXPECT_NE(play(kHandshake + "+FULLRESYNC " + kId + " 1\r\n$-5\r\n", 99).end, "");
   EXPECT_NE(play(kHandshake + "+FULLRESYNC " + kId + " 1\r\nhello\r\n", 99).end, "");
+}
+
+TEST(ReplicaLink, AsksForFactsBeforeItSynchronizes) {
+  const std::string info = "# Server\r\nrun_id:1\r\n\r\nrole:master\r\n";
+  const std::string answer = "$" + std::to_string(info.size()) + "\r\n" + info + "\r\n";
+  for (size_t chunk = 1; chunk < 120; ++chunk) {
+    const Played played = play(kHandshake + answer + "+CONTINUE " + kId + "\r\n*1\r\n", chunk, true);
+    EXPECT_EQ(played.facts, info) << chunk;
+    EXPECT_EQ(played.stream, "*1\r\n") << chunk;
+    const Played denied = play(kHandshake + "-NOPERM no\r\n+CONTINUE\r\n*1\r\n", chunk, true);
+    EXPECT_EQ(denied.facts, "");
+    EXPECT_EQ(denied.stream, "*1\r\n");
+  }
+  for (const std::string& bad : {"$-1\r\n", "$999999999999\r\n"}) {
+    EXPECT_NE(play(kHandshake + bad, 99, true).end, "") << bad;
+  }
 }
 
 TEST(ReplicaLink, GoesOnAfterContinue) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMarkSize = 40;
 constexpr size_t kLineMax = 64 * 1024;
+constexpr int64_t kFactsMax = 1 << 20;
 
 }  // namespace
 
@@ -31,16 +32,21 @@ void ReplicaLink::feed(std::string_view bytes) {
   }
 }
 
+/// What is not complete waits for more.
+void ReplicaLink::keep_rest() {
+  if (current_is_held_) {
+    held_.erase(0, held_.size() - current_.size());
+  } else {
+    held_.assign(current_);
+  }
+  current_ = {};
+}
+
 /// A line without CRLF (or LF, which primaries send as keep-alive). Nullopt: not all of it is here yet.
 std::optional<std::string_view> ReplicaLink::take_line() {
   const size_t end = current_.find('\n');
   if (end == std::string_view::npos) {
-    if (current_is_held_) {
-      held_.erase(0, held_.size() - current_.size());
-    } else {
-      held_.assign(current_);
-    }
-    current_ = {};
+    keep_rest();
     return std::nullopt;
   }
   std::string_view line = current_.substr(0, end);
@@ -71,6 +77,7 @@ ReplicaLink::Step ReplicaLink::next(OutQueue& out) {
   }
   if (state_ == State::kPayload) return mark_.empty() ? take_payload() : take_marked_payload();
   while (true) {
+    if (state_ == State::kFacts) return take_facts();
     const auto line = take_line();
     if (!line) return held_.size() > kLineMax ? fail("a reply line is too long") : Step{};
     if (line->empty()) continue;  // keep-alive
@@ -112,11 +119,16 @@ void ReplicaLink::send_next(OutQueue& out) {
       [[fallthrough]];
     case State::kIp:
       state_ = State::kCapa;
-      codec::append_request(out, {"REPLCONF", "capa", "eof", "capa", "psync2"});
+      // Primaries pass over capabilities they do not know.
+      options_.ordered ? codec::append_request(out, {"REPLCONF", "capa", "eof", "capa", "psync2", "capa", kOrderedCapa})
+                       : codec::append_request(out, {"REPLCONF", "capa", "eof", "capa", "psync2"});
       return;
     case State::kCapa:
-      send_psync(out);
+      if (!options_.ask_facts) return send_psync(out);
+      state_ = State::kFacts;
+      codec::append_request(out, {"INFO"});
       return;
+    case State::kFacts:
     case State::kPsync:
     case State::kPayloadHeader:
     case State::kPayload:
@@ -146,6 +158,29 @@ ReplicaLink::Step ReplicaLink::on_handshake_line(std::string_view line, OutQueue
     step.text = fmt::format("(Non critical) Master does not understand REPLCONF {}: {}", what, line);
   }
   send_next(out);
+  return step;
+}
+
+/// INFO's bulk string, or an error instead of it.
+ReplicaLink::Step ReplicaLink::take_facts() {
+  if (payload_left_ < 0) {
+    const auto line = take_line();
+    if (!line) return held_.size() > kLineMax ? fail("a reply line is too long") : Step{};
+    const auto size = line->starts_with('$') ? parse_int64(line->substr(1)) : std::nullopt;
+    if (!size) return {.kind = Step::Kind::kFacts};
+    if (*size < 0 || *size > kFactsMax) return fail(fmt::format("Bad length of INFO from master: {}", *line));
+    payload_left_ = *size + 2;  // with CRLF
+  }
+  const auto wanted = static_cast<size_t>(payload_left_);
+  if (current_.size() < wanted) {
+    keep_rest();
+    return {};
+  }
+  Step step;
+  step.kind = Step::Kind::kFacts;
+  step.text = current_.substr(0, wanted - 2);
+  current_.remove_prefix(wanted);
+  payload_left_ = -1;
   return step;
 }
 

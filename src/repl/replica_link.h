@@ -14,14 +14,19 @@
 
 namespace holdfast::repl {
 
+/// What a replica says that was told to follow, and does not only come back.
+inline constexpr std::string_view kOrderedCapa = "holdfast-ordered";
+
 struct ReplicaLinkOptions {
   std::string user;  // empty: AUTH with the password only
   std::string password;
   int64_t announced_port = 0;
   std::string announced_ip;  // empty: not sent
   std::string replication_id = "?";
-  int64_t offset = -1;    // the next byte wanted; -1 with id "?"
-  bool failover = false;  // PSYNC asks the other side to become the primary
+  int64_t offset = -1;     // the next byte wanted; -1 with id "?"
+  bool failover = false;   // PSYNC asks the other side to become the primary
+  bool ordered = false;    // somebody ordered this copy: a primary of ours is told so
+  bool ask_facts = false;  // INFO comes before PSYNC; the owner says with synchronize() that the link may go on
 };
 
 class ReplicaLink {
@@ -32,6 +37,7 @@ class ReplicaLink {
     kPort,
     kIp,
     kCapa,
+    kFacts,
     kPsync,
     kPayloadHeader,
     kPayload,
@@ -42,6 +48,7 @@ class ReplicaLink {
   struct Step {
     enum class Kind : uint8_t {
       kNeedMore,
+      kFacts,       // text: the primary's INFO, empty if it would not tell
       kFullResync,  // id and offset are set
       kContinue,    // id is set if the primary's changed, else empty
       kPayload,     // bytes
@@ -65,6 +72,8 @@ class ReplicaLink {
   /// Offers bytes (valid until the steps are drained), then call next() until kNeedMore.
   void feed(std::string_view bytes);
   Step next(OutQueue& out);
+  /// After kFacts: PSYNC goes out.
+  void synchronize(OutQueue& out) { send_psync(out); }
   State state() const { return state_; }
   /// Bytes of the payload still to come; -1 if the framing does not tell.
   int64_t payload_left() const { return payload_left_; }
@@ -72,7 +81,9 @@ class ReplicaLink {
 
  private:
   std::optional<std::string_view> take_line();
+  void keep_rest();
   Step on_handshake_line(std::string_view line, OutQueue& out);
+  Step take_facts();
   Step on_psync_line(std::string_view line);
   Step on_payload_header(std::string_view line);
   Step take_payload();

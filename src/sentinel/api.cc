@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/text.h"
+#include "command/help.h"
 #include "sentinel/coordinate.h"
 #include "sentinel/hello.h"
 #include "sentinel/quorum.h"
@@ -49,7 +50,6 @@ constexpr Row kRows[] = {
 };
 
 constexpr std::string_view kHelp[] = {
-    "SENTINEL <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "CKQUORUM <master-name>",
     "    Check if the current Sentinel configuration is able to reach the quorum",
     "    needed to failover a master and the majority needed to authorize the",
@@ -96,8 +96,6 @@ constexpr std::string_view kHelp[] = {
     "    Set configuration parameters for certain masters.",
     "SIMULATE-FAILURE [CRASH-AFTER-ELECTION] [CRASH-AFTER-PROMOTION] [HELP]",
     "    Simulate a Sentinel crash.",
-    "HELP",
-    "    Print this help.",
 };
 
 }  // namespace
@@ -106,7 +104,7 @@ void Api::execute(CommandContext& context, const Args& args) {
   for (const Row& row : kRows) {
     if (equal_ignoring_case(row.name, args[1])) return (this->*row.handler)(context, args);
   }
-  context.reply.error(fmt::format("ERR unknown subcommand '{}'. Try SENTINEL HELP.", args[1].substr(0, 128)));
+  context.reply.error(command::unknown_subcommand("sentinel", args[1]));
 }
 
 Primary* Api::find_or_reply(CommandContext& context, std::string_view name) {
@@ -121,10 +119,7 @@ void Api::ok_when_saved(CommandContext& context) {
   context.instead = "-ERR Failed to save config file. Check server logs.\r\n";
 }
 
-void Api::help(CommandContext& context, const Args&) {
-  context.reply.array(std::size(kHelp));
-  for (const std::string_view line : kHelp) context.reply.simple(line);
-}
+void Api::help(CommandContext& context, const Args&) { command::put_help(context.reply, "sentinel", kHelp); }
 
 void Api::myid(CommandContext& context, const Args&) { context.reply.bulk(core_.settings.myid); }
 

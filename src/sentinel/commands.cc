@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "command/catalogue.h"
+#include "command/help.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -73,8 +74,7 @@ void Commands::execute(CommandContext& context, const Args& args) {
   if (command::has_subcommands(index) && args.size() > 1 && !extension) {
     const command::SpecIndex sub = command::find_subcommand(index, args[1]);
     if (sub == command::kNoSpec || !command::spec_at(sub).is(command::kSentinelToo | command::kOnlySentinel)) {
-      return context.reply.error(
-          fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, 128), to_upper(args[0])));
+      return context.reply.error(command::unknown_subcommand(args[0], args[1]));
     }
     index = sub;
   }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "command/catalogue.h"
+#include "command/help.h"
 #include "sentinel/commands.h"
 #include "sentinel/config.h"
 
@@ -137,7 +138,7 @@ void Commands::client(CommandContext& context, const Args& args) {
     for (const auto& [id, other] : clients_.all()) lines += client_line(*other) + "\n";
     return reply.verbatim("txt", lines);
   }
-  reply.error(fmt::format("ERR unknown subcommand '{}'. Try CLIENT HELP.", args[1].substr(0, 128)));
+  reply.error(command::unknown_subcommand("client", args[1]));
 }
 
 void Commands::client_setinfo(CommandContext& context, const Args& args) {
@@ -257,7 +258,7 @@ void Commands::command(CommandContext& context, const Args& args) {
     }
     return;
   }
-  reply.error(fmt::format("ERR unknown subcommand '{}'. Try COMMAND HELP.", args[1].substr(0, 128)));
+  reply.error(command::unknown_subcommand("command", args[1]));
 }
 
 }  // namespace holdfast::sentinel

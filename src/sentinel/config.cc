@@ -306,6 +306,8 @@ std::string apply_server_directive(Settings& settings, const Words& words) {
   if (name == "port") {
     error = set_integer(words, 0, 65535, number);
     if (error.empty()) settings.port = static_cast<uint16_t>(number);
+  } else if (name.starts_with("tls-")) {
+    error = conf::set_redis_tls(settings.tls, name, words[1]);
   } else if (name == "bind") {
     settings.binds.clear();
     for (size_t i = 1; i < words.size(); ++i) {

@@ -13,6 +13,7 @@
 #include "acl/users.h"
 #include "base/machine.h"
 #include "base/prng.h"
+#include "conf/redis_tls.h"
 #include "sentinel/connections.h"
 #include "sentinel/event.h"
 #include "sentinel/names.h"
@@ -36,6 +37,7 @@ struct Settings {
   std::string sentinel_user, sentinel_pass;
 
   uint16_t port = kDefaultPort;
+  conf::RedisTls tls;
   std::vector<std::string> binds;  // as written; empty = every address
   std::string unixsocket;
   uint32_t unixsocket_mode = 0;
@@ -51,6 +53,9 @@ struct Settings {
   int client_default_resp = 2;
   std::string loglevel = "notice";
   bool has_pidfile = false;
+
+  /// What others are told to connect to: the TLS port where Sentinels speak TLS.
+  int64_t own_port() const { return tls.replication && tls.port != 0 ? tls.port : port; }
 };
 
 /// Failures an operator asked for (SENTINEL SIMULATE-FAILURE); values as INFO prints them.

@@ -234,21 +234,35 @@ bool Failover::infos_are_fresh(Primary& primary, Agenda& agenda) {
 }
 
 Instance* Failover::select_replica(Primary& primary) const {
-  Instance* fresh = primary.failover_in_progress ? select_among(primary, true) : nullptr;
-  return fresh != nullptr ? fresh : select_among(primary, false);
+  if (!primary.failover_in_progress) return select_among(primary, Told::kLately, Kin::kAny);
+  for (const Told told : {Told::kNow, Told::kLately}) {
+    Instance* const kin = select_among(primary, told, Kin::kNotForeign);
+    if (kin != nullptr) return kin;
+  }
+  Instance* foreign = select_among(primary, Told::kNow, Kin::kAny);
+  if (foreign == nullptr) foreign = select_among(primary, Told::kLately, Kin::kAny);
+  if (foreign == nullptr) return nullptr;
+  // One that answers pings but did not say in time how it is, and held the primary's history when it last did, is
+  // better than another history: only the primary could have taken it away.
+  Instance* const silent = select_among(primary, Told::kEver, Kin::kProven);
+  return silent != nullptr ? silent : foreign;
 }
 
-Instance* Failover::select_among(Primary& primary, bool fresh_only) const {
+Instance* Failover::select_among(Primary& primary, Told told, Kin kin) const {
   Fitness limits;
   limits.since_available_max = core_.periods.ping * 5;
   limits.info_age_max = primary.s_down ? core_.periods.ping * 5 : core_.periods.info * 3;
+  if (told == Told::kEver) limits.info_age_max = Duration::max();
   limits.link_down_max = primary.down_after * 10;
   if (primary.s_down && primary.s_down_since) limits.link_down_max += core_.since(*primary.s_down_since);
   std::vector<Candidate> candidates;
   std::vector<Instance*> replicas;
   for (const auto& [key, replica] : primary.replicas) {
-    if (fresh_only && replica->info_asked < primary.info_fresh_since) continue;
-    candidates.push_back(candidate_of(core_, *replica));
+    if (told == Told::kNow && replica->info_asked < primary.info_fresh_since) continue;
+    const Candidate candidate = candidate_of(core_, *replica);
+    if (kin != Kin::kAny && candidate.kinship == Kinship::kForeign) continue;
+    if (kin == Kin::kProven && candidate.kinship == Kinship::kUnknown) continue;
+    candidates.push_back(candidate);
     replicas.push_back(replica.get());
   }
   const std::optional<size_t> best = choose(candidates, limits);

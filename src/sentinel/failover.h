@@ -47,7 +47,10 @@ class Failover {
   void log_delay(Primary& primary, Mono until);
   bool lease_is_over(const Primary& primary, Agenda& agenda) const;
   bool infos_are_fresh(Primary& primary, Agenda& agenda);
-  Instance* select_among(Primary& primary, bool fresh_only) const;
+  /// When a candidate's INFO was asked for: in this failover, within the original's limit, at any time.
+  enum class Told : uint8_t { kNow, kLately, kEver };
+  enum class Kin : uint8_t { kAny, kNotForeign, kProven };
+  Instance* select_among(Primary& primary, Told told, Kin kin) const;
   void wait_start(Primary& primary, Agenda& agenda);
   void select(Primary& primary, Agenda& agenda);
   void send_promotion(Primary& primary, Agenda& agenda);

@@ -20,9 +20,9 @@ std::string server_section(const Core& core) {
       "atomicvar_api:c11-builtin\r\ngcc_version:0.0.0\r\nprocess_id:{}\r\nprocess_supervised:no\r\nrun_id:{}\r\n"
       "tcp_port:{}\r\nserver_time_usec:{}\r\nuptime_in_seconds:{}\r\nuptime_in_days:{}\r\nhz:10\r\nconfigured_hz:10\r\n"
       "lru_clock:0\r\nexecutable:{}\r\nconfig_file:{}\r\nio_threads_active:0\r\n",
-      core.options.redis_version, core.options.os, core.options.pid, core.runid, core.settings.port,
-      core.now.wall.time_since_epoch().count(), uptime, uptime / 86400, core.options.executable,
-      core.options.config_path);
+      core.options.redis_version, core.options.os, core.options.pid, core.runid,
+      core.settings.port != 0 ? core.settings.port : core.settings.tls.port, core.now.wall.time_since_epoch().count(),
+      uptime, uptime / 86400, core.options.executable, core.options.config_path);
 }
 
 std::string clients_section(const Core& core, const Clients& clients, size_t pubsub_clients) {

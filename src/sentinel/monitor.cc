@@ -63,7 +63,7 @@ void Monitor::send_hello(Instance& instance) {
   Hello hello;
   hello.host =
       settings.announce_ip.empty() ? core_.topology.link_of(instance).commands.local_host : settings.announce_ip;
-  hello.port = settings.announce_port != 0 ? settings.announce_port : settings.port;
+  hello.port = settings.announce_port != 0 ? settings.announce_port : static_cast<uint16_t>(settings.own_port());
   hello.runid = settings.myid;
   hello.current_epoch = settings.current_epoch;
   hello.primary_name = primary.name;

@@ -18,6 +18,7 @@
 #include "sentinel/fast.h"
 #include "sentinel/monitor.h"
 #include "sentinel/reconcile.h"
+#include "sentinel/secure.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -28,6 +29,7 @@ constexpr int kSigterm = 15;
 struct ListenerRecord {
   Address address;
   bool optional = false;  // written with a leading `-`
+  bool tls = false;
 };
 
 /// An address that this machine does not have is no reason not to start, if it was marked so; a protocol never is.
@@ -54,6 +56,7 @@ struct Sentinel::Parts {
   Reconcile reconcile{core, links, failover};
   Discovery discovery{core, links};
   Clients clients{core};
+  Secure secure{core};
   Api api{core, links, failover, election};
   Commands commands{core, clients, api, discovery};
 
@@ -181,18 +184,18 @@ void Sentinel::Parts::open_listeners() {
   std::vector<std::string> binds = core.settings.binds;
   if (binds.empty()) binds = {"*", "-::*"};
   uint32_t next = 0;
-  const auto open = [&](Address address, bool optional, uint32_t mode) {
+  const auto open = [&](Address address, bool optional, uint32_t mode, bool tls = false) {
     const ListenerId id{++next};
-    listeners[id] = {address, optional};
+    listeners[id] = {address, optional, tls};
     ++listeners_pending;
     core.act(action::Listen{id, std::move(address), static_cast<int>(core.settings.tcp_backlog), mode});
   };
-  if (core.settings.port != 0) {
-    for (std::string host : binds) {
-      const bool optional = host.starts_with('-');
-      if (optional) host.erase(0, 1);
-      if (!host.empty()) open({host, core.settings.port, {}}, optional, 0);
-    }
+  for (std::string host : binds) {
+    const bool optional = host.starts_with('-');
+    if (optional) host.erase(0, 1);
+    const auto tls_port = static_cast<uint16_t>(core.settings.tls.port);
+    if (!host.empty() && core.settings.port != 0) open({host, core.settings.port, {}}, optional, 0);
+    if (!host.empty() && tls_port != 0) open({host, tls_port, {}}, optional, 0, true);
   }
   if (!core.settings.unixsocket.empty()) {
     open({{}, 0, core.settings.unixsocket}, false, core.settings.unixsocket_mode);
@@ -266,6 +269,11 @@ void Sentinel::start(Now now) {
     parts.core.exiting = true;
     return finish();
   }
+  if (!parts.secure.configure()) {
+    parts.core.act(action::Exit{1});
+    parts.core.exiting = true;
+    return finish();
+  }
   parts.open_listeners();
   bool waiting = false;
   for (const std::string& host : config_hostnames(parts.core.options.conf)) {
@@ -287,8 +295,8 @@ void Sentinel::listening(ListenerId listener, const Address&, int error, Now now
     parts.core.log(LogLevel::kWarning, fmt::format("Warning: Could not create server TCP listening socket {}:{}: {}",
                                                    address.host, address.port, error_text(error)));
     if (!may_do_without(error, at->second.optional)) {
-      parts.core.log(LogLevel::kWarning,
-                     fmt::format("Failed listening on port {} (TCP), aborting.", parts.core.settings.port));
+      parts.core.log(LogLevel::kWarning, fmt::format("Failed listening on port {} ({}), aborting.", address.port,
+                                                     at->second.tls ? "tls" : "tcp"));
       parts.core.act(action::Exit{1});
       parts.core.exiting = true;
     }
@@ -300,6 +308,8 @@ void Sentinel::listening(ListenerId listener, const Address&, int error, Now now
 ConnId Sentinel::accepted(const Accepted& from, Now now) {
   parts_->begin(now);
   const ConnId conn = parts_->clients.accept(from);
+  const auto listener = parts_->listeners.find(from.listener);
+  if (listener != parts_->listeners.end() && listener->second.tls) parts_->secure.accept(conn, from);
   finish();
   return conn;
 }
@@ -307,7 +317,17 @@ ConnId Sentinel::accepted(const Accepted& from, Now now) {
 void Sentinel::connected(ConnId conn, const Address& local, const Address&, Now now) {
   parts_->begin(now);
   const Connection* connection = parts_->core.connections.find(conn);
-  if (connection != nullptr && connection->use != Use::kFree) parts_->links.established(conn, local);
+  if (connection != nullptr && connection->use != Use::kFree && !parts_->secure.connect(conn, local)) {
+    parts_->links.established(conn, local);
+  }
+  finish();
+}
+
+void Sentinel::secured(ConnId conn, const TlsFacts&, Now now) {
+  parts_->begin(now);
+  const Connection* connection = parts_->core.connections.find(conn);
+  const std::optional<Address> local = parts_->secure.secured(conn);
+  if (local && connection != nullptr && connection->use != Use::kFree) parts_->links.established(conn, *local);
   finish();
 }
 
@@ -332,6 +352,7 @@ void Sentinel::eof(ConnId conn, Now now) { closed(conn, {CloseReason::kEof, 0}, 
 
 void Sentinel::closed(ConnId conn, Closed why, Now now) {
   parts_->begin(now);
+  parts_->secure.closed(conn, why);
   const Connection* connection = parts_->core.connections.find(conn);
   if (connection != nullptr && connection->use == Use::kClient) {
     parts_->clients.closed(conn);

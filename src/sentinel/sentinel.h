@@ -62,6 +62,7 @@ struct Options {
   std::string os;                       // `uname` as INFO prints it
   Duration utc_offset{};                // local time, for the one log line that names a time of day
   bool (*is_executable)(const std::string& path) = nullptr;  // null: every script counts as executable
+  TlsProvider* tls = nullptr;                                // outlives the Sentinel; none: TLS is refused
   CpuUsage (*cpu_usage)() = nullptr;                         // null: zeros
   uint32_t left_out = 0;                                     // bits of Rule; for the simulator only
   std::string script_directory;  // what relative script paths start from; empty: the working directory
@@ -106,6 +107,7 @@ class Sentinel final : public Machine {
   void receive(ConnId conn, std::string_view bytes, Now now) override;
   void eof(ConnId conn, Now now) override;
   void closed(ConnId conn, Closed why, Now now) override;
+  void secured(ConnId conn, const TlsFacts& facts, Now now) override;
   void drained(ConnId conn, Now now) override;
   void file_data(JobId job, std::string_view bytes, Now now) override;
   void job_done(JobId job, int status, Now now) override;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "acl/answers.h"
 #include "base/error_text.h"
 #include "server/engine.h"
 
@@ -10,12 +11,6 @@ namespace holdfast::server {
 using family::Session;
 
 namespace {
-constexpr std::string_view kBothSources =
-    "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. This "
-    "setup "
-    "is very likely to lead to configuration errors and security holes, please define either an ACL file or declare "
-    "users directly in your redis.conf, but not both.";
-
 std::string cannot_open(std::string_view path, int error) {
   return fmt::format("Error loading ACLs, opening file '{}': {}", path, error_text(error));
 }
@@ -30,7 +25,7 @@ bool AclFile::start() {
   const family::Settings& settings = state.settings;
   state.users.set_default_password(settings.requirepass);
   if (!settings.aclfile.empty() && !settings.user_lines.empty()) {
-    engine_.log(LogLevel::kWarning, std::string(kBothSources));
+    engine_.log(LogLevel::kWarning, std::string(acl::kBothSources));
     return false;
   }
   const auto applied = state.users.apply_lines(settings.user_lines);
@@ -100,15 +95,16 @@ bool AclFile::job_done(JobId id, int status) {
   if (job.saving) {
     if (status != 0) {
       engine_.log(LogLevel::kWarning, fmt::format("Writing ACL file for ACL SAVE: {}", error_text(status)));
-      error = "There was an error trying to save the ACLs. Please check the server logs for more information";
+      error = acl::kNotSaved;
     }
   } else {
     error = status == 0 ? adopt(job.content) : cannot_open(engine_.state_.settings.aclfile, status);
+    if (!error.empty()) error.insert(0, "ERR ");
   }
   if (Session* session = engine_.clients_.find_by_id(job.client)) session->output_held = false;
   engine_.unblock(job.client, [&](command::Reply& reply) {
     if (job.answered) return;
-    error.empty() ? reply.ok() : reply.error("ERR " + error);
+    error.empty() ? reply.ok() : reply.error(error);
   });
   return true;
 }

@@ -73,6 +73,8 @@ class AppendOnly {
   /// The dataset was replaced by another one: the file starts anew.
   void dataset_replaced(Now now);
   bool rewriting() const { return rewrite_.phase != Phase::kNone; }
+  /// The server's one snapshot is taken, or about to be, for a base.
+  bool holds_snapshot() const { return rewriting() && rewrite_.phase <= Phase::kSnapshot; }
   /// Ends a rewrite under way; the file goes on as it is.
   void abandon_rewrite();
   /// DEBUG LOADAOF: the file becomes the dataset; the session is answered then.

@@ -49,7 +49,6 @@ void AofLoad::stop() {
 
 void AofLoad::start(Now now) {
   started_ = now.mono;
-  stats_ = engine_.state_.stats;
   engine_.state_.loading = true;
   ask(Step::kManifest, action::ReadFile{{}, owner_.manifest_path()});
 }
@@ -355,11 +354,6 @@ void AofLoad::file_loaded(Now now) {
 
 void AofLoad::finish(Now now) {
   step_ = Step::kDone;
-  family::Stats& stats = engine_.state_.stats;
-  stats.commands = stats_.commands;
-  stats.commands_by_spec = stats_.commands_by_spec;
-  stats.errors = stats_.errors;
-  stats.error_replies = stats_.error_replies;
   if (!manifest_.empty()) {
     engine_.log(LogLevel::kNotice,
                 fmt::format("DB loaded from append only file: {:.3f} seconds", seconds_between(started_, now.mono)));

@@ -97,7 +97,6 @@ class AofLoad {
   std::unique_ptr<family::Session> session_;  // in whose name the commands run
   uint64_t valid_up_to_ = 0;
   uint64_t before_multi_ = 0;
-  family::Stats stats_;  // loading does not count as serving
 };
 
 }  // namespace holdfast::server

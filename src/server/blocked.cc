@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "server/accounting.h"
 #include "server/engine.h"
 
 namespace holdfast::server {
@@ -88,7 +89,9 @@ void Blocked::serve_key(const DbKey& key, Now now) {
     if (waiter == waiters_.end()) continue;
     const store::Keyspace& db = engine_.state_.data->db(static_cast<size_t>(key.first));
     const store::Entry* entry = db.find(engine_.state_.data->key(key.second));
-    const bool usable = entry != nullptr && entry->type() == waiter->second.type;
+    // COMPAT: an expired key wakes nobody, and is not deleted for having been looked at.
+    const bool alive = entry != nullptr && !entry->is_expired(unix_ms(now.wall));
+    const bool usable = alive && entry->type() == waiter->second.type;
     if (usable || waiter->second.when_gone == family::WhenGone::kRunAgain) run(client, now);
   }
 }
@@ -114,13 +117,15 @@ Mono Blocked::next_deadline() const { return deadlines_.empty() ? kNever : deadl
 bool Blocked::release(ClientId client, std::string_view error) {
   const auto waiter = waiters_.find(client);
   if (waiter == waiters_.end()) return false;
-  family::CommandStats& stats = engine_.state_.stats.commands_by_spec[waiter->second.command.spec];
-  ++stats.calls;
-  if (!error.empty()) ++stats.failed;
-  ++engine_.state_.stats.commands;
-  forget(client);
   Session* session = engine_.clients_.find_by_id(client);
   HF_ASSERT(session != nullptr);
+  const family::QueuedCommand& command = waiter->second.command;
+  const std::vector<std::string_view> words(command.argv.begin(), command.argv.end());
+  count_run(engine_.state_, *session, command.spec, words, !error.empty(), engine_.now_);
+  if (!error.empty()) {
+    engine_.dispatcher_.count_refusal(engine_.state_, command::kNoSpec, "-" + std::string(error));
+  }
+  forget(client);
   const bool muted = session->reply_mode != family::ReplyMode::kOn;
   command::Reply reply(engine_.output_of(*session), session->protocol, muted);
   error.empty() ? reply.null_array() : reply.error(error);

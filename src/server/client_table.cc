@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "server/client_memory.h"
 
 namespace holdfast::server {
 
@@ -59,34 +60,49 @@ void ClientTable::visit(store::FunctionRef<void(const Session&)> visit) const {
   for (const auto& [id, session] : by_id_) visit(*session);
 }
 
+namespace {
+
+std::string local_name(const Session& session) {
+  return session.local.is_unix() ? session.local.unix_path + ":0" : to_string(session.local);
+}
+
+}  // namespace
+
 std::string client_line(const family::State& state, const Session& session, Now now) {
   std::string flags;
   const size_t subscriptions = family::subscriptions_of(state, session.id);
+  if (session.monitor) flags += 'O';
   if (session.role == family::Role::kReplica) flags += 'S';
   if (session.role == family::Role::kPrimary) flags += 'M';
   if (subscriptions > 0) flags += 'P';
   if (session.transaction.open) flags += 'x';
   if (session.blocked) flags += 'b';
+  if (session.tracking) flags += 't';
+  if (session.tracking && session.tracking->broken_redirect) flags += 'R';
+  if (session.tracking && session.tracking->broadcast) flags += 'B';
   if (session.transaction.dirty_watch) flags += 'd';
   if (session.close_after_reply) flags += 'c';
+  if (session.local.is_unix()) flags += 'U';
   if (session.no_evict) flags += 'e';
   if (session.no_touch) flags += 'T';
-  if (session.local.is_unix()) flags += 'U';
   if (flags.empty()) flags = "N";
   const bool has_command = session.last_command != command::kNoSpec;
+  const ClientMemory memory = memory_of(state, session);
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events=r cmd={} user={} "
-      "redir=-1 resp={} lib-name={} lib-ver={}",
-      session.id, to_string(session.peer), to_string(session.local), session.conn.index + 8, session.name,
+      "qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} user={} "
+      "redir={} resp={} lib-name={} lib-ver={}",
+      session.id, family::peer_name(session), local_name(session), session.conn.index + 8, session.name,
       to_ms(now.mono - session.created) / 1000, to_ms(now.mono - session.last_interaction) / 1000, flags, session.db,
       state.hub.channel_count_of(session.id), state.hub.pattern_count_of(session.id),
       state.shard_hub.channel_count_of(session.id),
-      session.transaction.open ? static_cast<int64_t>(session.transaction.queue.size()) : -1, session.input.held(),
-      session.output.empty() ? 0 : 1, session.output.memory(),
-      sizeof(Session) + session.output.memory() + session.input.held(),
+      session.transaction.open ? static_cast<int64_t>(session.transaction.queue.size()) : -1, memory.input,
+      memory.input_free, memory.arguments, memory.queue, ClientMemory::kFirstOutput, memory.first_output(),
+      memory.first_output(), memory.output_blocks(), memory.more_output(), memory.total,
+      memory.output == 0 ? "r" : "rw",
       has_command ? command::full_name(command::spec_at(session.last_command)) : "NULL",
-      state.users.at(session.user).name(), session.protocol, session.lib_name, session.lib_version);
+      state.users.at(session.user).name(), session.tracking ? static_cast<int64_t>(session.tracking->redirect) : -1,
+      session.protocol, session.lib_name, session.lib_version);
 }
 
 }  // namespace holdfast::server

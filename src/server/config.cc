@@ -13,7 +13,7 @@ using family::SavePoint;
 std::span<const ConfigRow* const> config_rows() {
   static const std::vector<const ConfigRow*> rows = [] {
     std::vector<const ConfigRow*> out;
-    for (const auto table : {acted_rows(), persistence_rows(), accepted_rows()}) {
+    for (const auto table : {acted_rows(), persistence_rows(), watching_rows(), tls_rows(), accepted_rows()}) {
       for (const ConfigRow& row : table) out.push_back(&row);
     }
     std::sort(out.begin(), out.end(), [](const ConfigRow* a, const ConfigRow* b) { return a->name < b->name; });

@@ -24,6 +24,7 @@ enum ConfigFlag : unsigned {
   kConfigMultiple = 1u << 1,   // several lines add up in a file; CONFIG SET takes them as one value
   kConfigHidden = 1u << 2,     // CONFIG GET with patterns skips it
   kConfigBytes = 1u << 3,      // CONFIG REWRITE writes whole kb, mb and gb as such
+  kConfigWords = 1u << 4,      // several words: CONFIG REWRITE does not quote them
 };
 
 struct ConfigRow {
@@ -45,7 +46,11 @@ std::span<const ConfigRow* const> config_rows();
 // Its parts.
 std::span<const ConfigRow> acted_rows();
 std::span<const ConfigRow> persistence_rows();
+std::span<const ConfigRow> watching_rows();
+std::span<const ConfigRow> tls_rows();
 std::span<const ConfigRow> accepted_rows();
+/// Six decimals without trailing zeros: a percentile as CONFIG GET and INFO show it.
+std::string trimmed_decimal(double value);
 /// `1k` = 1000, `1kb` = 1024 and so on, in any case.
 std::optional<int64_t> parse_memory(std::string_view text);
 /// A value as CONFIG SET hands it over: one argument, split only by directives that want several words.

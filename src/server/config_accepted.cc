@@ -2,7 +2,7 @@
 // later.
 //
 // They are checked, kept, shown by CONFIG GET and written by CONFIG REWRITE, so that files and tools keep working. A
-// directive that would promise something we do not do (TLS, cluster, ACL file) accepts its initial value only.
+// directive that would promise something we do not do (cluster) accepts its initial value only.
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -119,12 +119,8 @@ constexpr ConfigRow kRows[] = {
     {"io-threads", "", 0, parse_integer, print_kept, kKept, "1"},
     {"io-threads-do-reads", "", 0, parse_bool, print_kept, kKept, "no"},
     {"jemalloc-bg-thread", "", 0, parse_bool, print_kept, kKept, "yes"},
-    {"latency-monitor-threshold", "", 0, parse_integer, print_kept, kKept, "0"},
-    {"latency-tracking", "", 0, parse_bool, print_kept, kKept, "yes"},
-    {"latency-tracking-info-percentiles", "", 0, parse_words, print_kept, kKept, "50 99 99.9"},
     {"list-compress-depth", "", 0, parse_integer, print_kept, kKept, "0"},
     {"locale-collate", "", 0, parse_text, print_kept, kKept, ""},
-    {"maxmemory-clients", "", 0, parse_memory_value, print_kept, kKept, "0"},
     {"no-appendfsync-on-rewrite", "", 0, parse_bool, print_kept, kKept, "no"},
     {"oom-score-adj", "", 0, parse_choice, print_kept, kKept, "no", "no, yes, relative, absolute"},
     {"oom-score-adj-values", "", 0, parse_words, print_kept, kKept, "0 200 800"},
@@ -147,27 +143,6 @@ constexpr ConfigRow kRows[] = {
     {"syslog-facility", "", 0, parse_choice, print_kept, kKept, "local0",
      "user, local0, local1, local2, local3, local4, local5, local6, local7"},
     {"syslog-ident", "", 0, parse_text, print_kept, kKept, "redis"},
-    {"tls-auth-clients", "", 0, parse_choice, print_kept, kKept, "yes", "no, yes, optional"},
-    {"tls-ca-cert-dir", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-ca-cert-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-cert-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-ciphers", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-ciphersuites", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-client-cert-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-client-key-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-client-key-file-pass", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-cluster", "", 0, parse_only, print_kept, kUnsupported, "no"},
-    {"tls-dh-params-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-key-file", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-key-file-pass", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-port", "", 0, parse_only, print_kept, kUnsupported, "0"},
-    {"tls-prefer-server-ciphers", "", 0, parse_bool, print_kept, kKept, "no"},
-    {"tls-protocols", "", 0, parse_text, print_kept, kKept, ""},
-    {"tls-replication", "", 0, parse_only, print_kept, kUnsupported, "no"},
-    {"tls-session-cache-size", "", 0, parse_integer, print_kept, kKept, "20480"},
-    {"tls-session-cache-timeout", "", 0, parse_integer, print_kept, kKept, "300"},
-    {"tls-session-caching", "", 0, parse_bool, print_kept, kKept, "yes"},
-    {"tracking-table-max-keys", "", 0, parse_integer, print_kept, kKept, "1000000"},
     {"activedefrag", "", 0, parse_defrag, print_kept, kUnsupported, "no"},
 };
 

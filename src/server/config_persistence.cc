@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "server/config.h"
+#include "server/config_values.h"
 
 namespace holdfast::server {
 namespace {
-
-constexpr std::string_view kWrongCount = "wrong number of arguments";
 
 template <std::string Settings::* Member>
 std::string print_name(const ConfigRow&, const Settings& settings) {

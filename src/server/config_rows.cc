@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "base/text.h"
 #include "family/context.h"
+#include "server/config_values.h"
 
 namespace holdfast::server {
 namespace {
@@ -16,52 +16,12 @@ namespace {
 using family::OutputLimit;
 using family::SavePoint;
 
-constexpr std::string_view kWrongCount = "wrong number of arguments";
-
-// Kinds of values.
-
-template <auto Member>
-std::string parse_bool(const ConfigRow&, Settings& settings, Values values) {
-  if (values.size() != 1) return std::string(kWrongCount);
-  const bool yes = equal_ignoring_case(values[0], "yes");
-  if (!yes && !equal_ignoring_case(values[0], "no")) return "argument must be 'yes' or 'no'";
-  settings.*Member = yes;
-  return {};
-}
-template <auto Member>
-std::string print_bool(const ConfigRow&, const Settings& settings) {
-  return settings.*Member ? "yes" : "no";
-}
-
 /// 2147483648 = `2gb`; what is no whole number of kb stays in bytes.
 std::string print_memory(int64_t bytes) {
   if (bytes == 0 || bytes % 1024 != 0) return std::to_string(bytes);
   if (bytes % (1 << 30) == 0) return fmt::format("{}gb", bytes >> 30);
   if (bytes % (1 << 20) == 0) return fmt::format("{}mb", bytes >> 20);
   return fmt::format("{}kb", bytes >> 10);
-}
-
-template <auto Member, int64_t Min, int64_t Max>
-std::string parse_integer(const ConfigRow&, Settings& settings, Values values) {
-  if (values.size() != 1) return std::string(kWrongCount);
-  const auto value = parse_int64(values[0]);
-  if (!value) return "argument couldn't be parsed into an integer";
-  if (*value < Min || *value > Max) return fmt::format("argument must be between {} and {} inclusive", Min, Max);
-  settings.*Member = *value;
-  return {};
-}
-template <auto Member, int64_t Min, int64_t Max>
-std::string parse_bytes(const ConfigRow&, Settings& settings, Values values) {
-  if (values.size() != 1) return std::string(kWrongCount);
-  const auto value = parse_memory(values[0]);
-  if (!value) return "argument must be a memory value";
-  if (*value < Min || *value > Max) return fmt::format("argument must be between {} and {} inclusive", Min, Max);
-  settings.*Member = *value;
-  return {};
-}
-template <auto Member>
-std::string print_integer(const ConfigRow&, const Settings& settings) {
-  return std::to_string(settings.*Member);
 }
 
 template <auto Member, int64_t Min, int64_t Max>
@@ -87,30 +47,6 @@ std::string parse_limit_bytes(const ConfigRow&, Settings& settings, Values value
 template <auto Member>
 std::string print_limit(const ConfigRow&, const Settings& settings) {
   return std::to_string(settings.limits.*Member);
-}
-
-template <auto Member>
-std::string parse_text(const ConfigRow&, Settings& settings, Values values) {
-  if (values.size() != 1) return std::string(kWrongCount);
-  settings.*Member = values[0];
-  return {};
-}
-template <auto Member>
-std::string print_text(const ConfigRow&, const Settings& settings) {
-  return settings.*Member;
-}
-
-/// A word out of a comma separated list; stored in lower case.
-template <auto Member>
-std::string parse_choice(Settings& settings, Values values, std::string_view choices) {
-  if (values.size() != 1) return std::string(kWrongCount);
-  for (const std::string_view choice : split(choices, ',')) {
-    if (equal_ignoring_case(trim(choice), values[0])) {
-      settings.*Member = std::string(trim(choice));
-      return {};
-    }
-  }
-  return fmt::format("argument(s) must be one of the following: {}", choices);
 }
 
 // Directives with a grammar of their own.
@@ -305,27 +241,10 @@ std::string parse_dir(const ConfigRow& row, Settings& settings, Values values) {
   return parse_text<&Settings::dir>(row, settings, values);
 }
 
-#define HF_BOOL(name, alias, flags, member, summary) \
-  ConfigRow { name, alias, flags, parse_bool<&Settings::member>, print_bool<&Settings::member>, summary }
-#define HF_INTEGER(name, alias, flags, member, low, high, summary)                                             \
-  ConfigRow {                                                                                                  \
-    name, alias, flags, parse_integer<&Settings::member, low, high>, print_integer<&Settings::member>, summary \
-  }
-#define HF_BYTES(name, alias, flags, member, low, high, summary)                                                      \
-  ConfigRow {                                                                                                         \
-    name, alias, (flags) | kConfigBytes, parse_bytes<&Settings::member, low, high>, print_integer<&Settings::member>, \
-        summary                                                                                                       \
-  }
-#define HF_TEXT(name, alias, flags, member, summary) \
-  ConfigRow { name, alias, flags, parse_text<&Settings::member>, print_text<&Settings::member>, summary }
 #define HF_LIMIT(name, alias, member, low, high, summary)                                                        \
   ConfigRow {                                                                                                    \
     name, alias, 0, parse_limit<&store::Limits::member, low, high>, print_limit<&store::Limits::member>, summary \
   }
-
-constexpr int64_t kIntMin = std::numeric_limits<int32_t>::min();
-constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
-constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 
 constexpr ConfigRow kRows[] = {
     HF_BOOL("always-show-logo", "", kConfigImmutable, always_show_logo,
@@ -391,7 +310,7 @@ constexpr ConfigRow kRows[] = {
                "good replicas needed to accept writes"),
     ConfigRow{"notify-keyspace-events", "", 0, parse_notify, print_notify, "keyspace events to publish"},
     HF_TEXT("pidfile", "", kConfigImmutable, pidfile, "file for the process id"),
-    HF_INTEGER("port", "", kConfigImmutable, port, 0, 65535, "TCP port, 0 for none"),
+    HF_INTEGER("port", "", 0, port, 0, 65535, "TCP port, 0 for none"),
     HF_BOOL("protected-mode", "", 0, protected_mode, "serve only loopback while there is no password"),
     HF_BYTES("proto-max-bulk-len", "", 0, proto_max_bulk_len, 1 << 20, kLongMax, "bytes of one string at most"),
     HF_BOOL("rdbchecksum", "", kConfigImmutable, rdbchecksum, "checksum snapshot files"),
@@ -403,6 +322,7 @@ constexpr ConfigRow kRows[] = {
     HF_BOOL("replica-ignore-maxmemory", "slave-ignore-maxmemory", 0, replica_ignore_maxmemory, "replicas do not evict"),
     HF_INTEGER("replica-priority", "slave-priority", 0, replica_priority, 0, kIntMax,
                "a Sentinel promotes the lowest first; 0 never"),
+    HF_BOOL("replica-protect-data", "", 0, replica_protect_data, "no silent copy of a primary that lost its data"),
     HF_BOOL("replica-read-only", "slave-read-only", 0, replica_read_only, "refuse writes on a replica"),
     HF_BOOL("replica-serve-stale-data", "slave-serve-stale-data", 0, replica_serve_stale_data,
             "answer reads while the primary is away"),
@@ -416,6 +336,7 @@ constexpr ConfigRow kRows[] = {
                "seconds to wait for more replicas before a full synchronization"),
     HF_INTEGER("repl-ping-replica-period", "repl-ping-slave-period", 0, repl_ping_replica_period_s, 1, kIntMax,
                "seconds between pings in the stream"),
+    HF_BYTES("repl-spill-size", "", 0, repl_spill_size, 0, kLongMax, "bytes on disk of what replicas have yet to take"),
     HF_INTEGER("repl-timeout", "", 0, repl_timeout_s, 1, kIntMax, "seconds of silence that end a replication link"),
     HF_TEXT("requirepass", "", 0, requirepass, "password of the default user"),
     ConfigRow{"save", "", kConfigMultiple, parse_save, print_save, "seconds and changes after which to save"},
@@ -425,9 +346,6 @@ constexpr ConfigRow kRows[] = {
     HF_LIMIT("set-max-listpack-value", "", set_max_listpack_value, 0, kIntMax,
              "bytes a member of a compact set may have"),
     HF_INTEGER("shutdown-timeout", "", 0, shutdown_timeout_s, 0, kIntMax, "seconds to wait for lagging replicas"),
-    HF_INTEGER("slowlog-log-slower-than", "", 0, slowlog_log_slower_than_us, -1, kLongMax,
-               "microseconds from which a command is slow"),
-    HF_INTEGER("slowlog-max-len", "", 0, slowlog_max_len, 0, kLongMax, "slow commands remembered"),
     ConfigRow{"stream-node-max-bytes", "", kConfigBytes,
               parse_limit_bytes<&store::Limits::stream_node_max_bytes, 0, kLongMax>,
               print_limit<&store::Limits::stream_node_max_bytes>, "bytes of a stream's nodes, 0 for no bound"},
@@ -447,10 +365,6 @@ constexpr ConfigRow kRows[] = {
              "bytes a member of a compact sorted set may have"),
 };
 
-#undef HF_BOOL
-#undef HF_INTEGER
-#undef HF_BYTES
-#undef HF_TEXT
 #undef HF_LIMIT
 
 }  // namespace
@@ -487,7 +401,9 @@ std::vector<std::string> config_lines(const ConfigRow& row, const Settings& sett
     if (value.empty()) return {};
     return {"replicaof " + value};
   }
-  if (row.parse == parse_bind) return {value.empty() ? "bind \"\"" : "bind " + value};
+  if (row.parse == parse_bind || ((row.flags & kConfigWords) != 0 && !value.empty())) {
+    return {fmt::format("{} {}", row.name, value.empty() ? "\"\"" : value)};
+  }
   return {fmt::format("{} {}", row.name, conf::conf_quote(value))};
 }
 

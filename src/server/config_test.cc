@@ -44,7 +44,7 @@ TEST(ApplyConf, SaveLinesOfAFileAddUpAndReplaceTheDefaults) {
 }
 
 TEST(ApplyConf, RefusesPromisesItCannotKeep) {
-  for (const char* line : {"tls-port 6380", "cluster-enabled yes", "tls-replication yes"}) {
+  for (const char* line : {"cluster-enabled yes", "client-default-resp 3"}) {
     EXPECT_EQ(from(line).errors.size(), 1u) << line;
   }
   EXPECT_TRUE(from("tls-port 0\ncluster-enabled no\nappendonly no\n").errors.empty());
@@ -61,7 +61,7 @@ TEST(SetConfig, IsAllOrNothing) {
   const std::string_view twice[] = {"maxclients", "5", "MaxClients", "6"};
   EXPECT_NE(set_config(settings, twice, changed).find("duplicate parameter"), std::string::npos);
   changed.clear();
-  const std::string_view immutable[] = {"port", "5"};
+  const std::string_view immutable[] = {"databases", "5"};
   EXPECT_NE(set_config(settings, immutable, changed).find("can't set immutable config"), std::string::npos);
   changed.clear();
   const std::string_view good[] = {"maxclients", "5", "maxmemory", "1mb"};

@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "acl/answers.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "command/help.h"
 #include "command/key_finder.h"
 #include "family/access.h"
 #include "family/denial.h"
+#include "family/monitor.h"
 #include "family/scripting.h"
+#include "family/tracking.h"
+#include "family/transaction.h"
+#include "server/accounting.h"
 #include "server/gate.h"
 
 namespace holdfast::server {
@@ -79,6 +86,7 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::bitmap_bindings(),
                               family::bitfield_bindings(),
                               family::command_bindings(),
+                              family::command_docs_bindings(),
                               family::string_bindings(),
                               family::list_bindings(),
                               family::list_blocking_bindings(),
@@ -104,7 +112,12 @@ HandlerTable::HandlerTable() : handlers_(command::all_specs().size(), nullptr) {
                               family::replication_bindings(),
                               family::absent_bindings(),
                               family::scripting_bindings(),
-                              family::function_bindings()}) {
+                              family::function_bindings(),
+                              family::client_tracking_bindings(),
+                              family::latency_bindings(),
+                              family::slow_log_bindings(),
+                              family::monitor_bindings(),
+                              family::lolwut_bindings()}) {
     for (const family::Binding& binding : bindings) {
       const size_t bar = binding.name.find('|');
       SpecIndex index = command::find_command(binding.name.substr(0, bar));
@@ -135,34 +148,56 @@ Dispatcher::Resolved Dispatcher::resolve(std::span<const std::string_view> argv)
     const SpecIndex parent = index;
     index = command::find_subcommand(parent, argv[1]);
     if (index == command::kNoSpec || table_.at(index) == nullptr) {
-      out.error = fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", shown(argv[1], kShownArgument),
-                              to_upper(command::spec_at(parent).name));
+      out.error = command::unknown_subcommand(command::spec_at(parent).name, argv[1]);
       return out;
     }
   }
   const command::Spec& spec = command::spec_at(index);
+  out.index = index;
   if (!spec.accepts(argv.size())) {
     out.error = fmt::format("ERR wrong number of arguments for '{}' command", command::full_name(spec));
-    return out;
   }
-  out.index = index;
   return out;
 }
 
-void Dispatcher::refuse_request(const DispatchHost& host, Session& session, command::Reply& reply,
-                                std::string_view error) {
-  if (session.transaction.open) session.transaction.poisoned = true;
-  reply.error(error);
+void Dispatcher::refuse_request(const DispatchHost& host, Session& session, SpecIndex index, command::Reply& reply,
+                                const Request& request, std::string_view error) {
+  const bool exec = index != command::kNoSpec && command::spec_at(index).name == "exec";
+  if (exec) {
+    // EXEC that is refused ends the transaction as a failed one. COMPAT: also where there is none.
+    family::discard_transaction(host.state, session);
+    if (error.starts_with("ERR ")) error.remove_prefix(4);
+    reply.error(fmt::format("EXECABORT Transaction discarded because of: {}", error));
+  } else {
+    if (session.transaction.open) session.transaction.poisoned = true;
+    reply.error(error);
+  }
   count_error(host.state, reply.last_error());
+  if (exec && !host.state.monitors.empty()) {
+    family::feed_monitors(host.state, host.services, {session, command::spec_at(index), request.argv, request.now});
+  }
 }
 
 bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<const std::string_view> argv, Now now) {
+  family::Tracking& tracking = host.state.tracking;
+  const family::CurrentClient current(tracking, session.id);
+  if (tracking.active()) [[unlikely]]
+    family::bound_read_keys(host.state, host.services);
+  if (!work_off(host, session, argv, now)) return false;
+  if (tracking.active()) [[unlikely]]
+    family::end_tracked_request(host.state, host.services, session);
+  return true;
+}
+
+bool Dispatcher::work_off(const DispatchHost& host, Session& session, std::span<const std::string_view> argv, Now now) {
   session.last_interaction = now.mono;
   const bool muted = session.reply_mode != family::ReplyMode::kOn || session.role == family::Role::kPrimary;
   command::Reply reply(host.services.output_of(session), session.protocol, muted);
   const Resolved resolved = resolve(argv);
+  session.last_command = resolved.index;
   if (!resolved.error.empty()) {
-    refuse_request(host, session, reply, resolved.error);
+    if (resolved.index != command::kNoSpec) ++host.state.stats.commands_by_spec[resolved.index].rejected;
+    refuse_request(host, session, resolved.index, reply, {argv, now}, resolved.error);
     return true;
   }
   const command::Spec& spec = command::spec_at(resolved.index);
@@ -183,14 +218,7 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
       const auto context = session.transaction.open ? acl::LogContext::kMulti : acl::LogContext::kTopLevel;
       family::note_denial(host.state, host.services, session, {spec, argv, refusal->verdict}, context, now);
     }
-    // EXEC that is refused ends the transaction as a failed one.
-    if (spec.name == "exec" && session.transaction.open) {
-      session.transaction = {};
-      reply.error("EXECABORT Transaction discarded because of: " + refusal->error);
-      count_error(host.state, reply.last_error());
-    } else {
-      refuse_request(host, session, reply, refusal->error);
-    }
+    refuse_request(host, session, resolved.index, reply, {argv, now}, refusal->error);
     return true;
   }
   const bool writes =
@@ -201,6 +229,7 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
 
   if (session.transaction.open && !never_queued(spec)) {
     session.transaction.queue.push_back({resolved.index, {argv.begin(), argv.end()}});
+    for (const std::string_view word : argv) session.transaction.queue_bytes += word.size();
     reply.raw("+QUEUED\r\n");
     return true;
   }
@@ -216,6 +245,7 @@ bool Dispatcher::dispatch(const DispatchHost& host, Session& session, std::span<
 bool Dispatcher::replay(const DispatchHost& host, Session& session, std::span<const std::string_view> argv, Now now) {
   const Resolved resolved = resolve(argv);
   if (!resolved.error.empty()) return false;
+  session.last_command = resolved.index;
   const command::Spec& spec = command::spec_at(resolved.index);
   if (session.transaction.open && spec.name != "exec") {
     session.transaction.queue.push_back({resolved.index, {argv.begin(), argv.end()}});
@@ -223,7 +253,7 @@ bool Dispatcher::replay(const DispatchHost& host, Session& session, std::span<co
   }
   command::Reply reply(host.services.output_of(session), session.protocol, true);
   Context context(host.state, host.services, session, spec, argv, reply, now);
-  call(host, context, resolved.index);
+  call(host, context, resolved.index, Run::kReplay);
   return true;
 }
 
@@ -232,6 +262,7 @@ void Dispatcher::run_queued(const DispatchHost& host, Context& outer, const fami
   const command::Spec& spec = command::spec_at(command.spec);
   command::Reply reply(host.services.output_of(outer.session), outer.session.protocol, outer.reply.muted());
   Context context(host.state, host.services, outer.session, spec, argv, reply, outer.now);
+  context.in_transaction = true;
   call(host, context, command.spec);
 }
 
@@ -244,12 +275,14 @@ void Dispatcher::run_again(const DispatchHost& host, Session& session, const fam
   const acl::User& user = host.state.users.at(session.user);
   if (const acl::Verdict verdict = user.check(command.spec, argv); verdict.denied != acl::Denied::kNo) {
     family::note_denial(host.state, host.services, session, {spec, argv, verdict}, acl::LogContext::kTopLevel, now);
-    reply.error("NOPERM " + family::denial_text(user, {spec, argv, verdict}, false));
+    reply.error("NOPERM " + acl::denial_text(user, {spec, argv, verdict}, false));
     ++host.state.stats.commands_by_spec[command.spec].rejected;
     return count_error(host.state, reply.last_error());
   }
+  const family::CurrentClient current(host.state.tracking, session.id);
   Context context(host.state, host.services, session, spec, argv, reply, now);
-  call(host, context, command.spec);
+  call(host, context, command.spec, Run::kAgain);
+  if (host.state.tracking.active()) family::end_tracked_request(host.state, host.services, session);
 }
 
 namespace {
@@ -266,6 +299,13 @@ void note_expiring_here(const Context& context) {
   }
 }
 
+void count_call(Context& context, SpecIndex index) {
+  const bool failed = context.reply.errors() > 0;
+  ++context.session.commands;
+  count_run(context.state, context.session, index, context.argv, failed, context.now);
+  if (failed && !context.error_counted) count_error(context.state, context.reply.last_error());
+}
+
 }  // namespace
 
 void Dispatcher::run_from_script(const DispatchHost& host, Context& outer, Session& session, SpecIndex index,
@@ -280,24 +320,29 @@ void Dispatcher::count_refusal(family::State& state, SpecIndex index, std::strin
   if (index != command::kNoSpec) ++state.stats.commands_by_spec[index].rejected;
 }
 
-void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index) {
+void Dispatcher::call(const DispatchHost& host, Context& context, SpecIndex index, Run run) {
   family::State& state = host.state;
-  context.session.last_command = index;
   const int db = context.session.db;
   family::refresh_access_clock(state, context.now);
   context.propagating = host.propagating;
+  const bool shown = !state.monitors.empty() && run == Run::kFirst && !context.spec.is(command::kAdmin);
+  // A script comes before its commands.
+  if (shown && context.spec.is(command::kSkipMonitor)) family::feed_monitors(context);
+  const bool inside = std::exchange(state.tracking.in_handler, true);
+  const int64_t began_ns = clock_ns(state);
   table_.at(index)(context);
-  // A command that waits may have left a trace all the same: XREADGROUP makes its consumer.
-  if (!context.runs_again) {
-    ++context.session.commands;
-    ++state.stats.commands;
-    family::CommandStats& stats = state.stats.commands_by_spec[index];
-    ++stats.calls;
-    if (context.reply.errors() > 0) {
-      ++stats.failed;
-      if (!context.error_counted) count_error(state, context.reply.last_error());
-    }
+  const int64_t spent_ns = clock_ns(state) - began_ns;
+  state.tracking.in_handler = inside;
+  if (run != Run::kReplay) {
+    context.session.spent_ns += spent_ns;
+    if (state.settings.latency_monitor_threshold_ms > 0) [[unlikely]]
+      note_spike(state, context.spec.is(command::kFast) ? "fast-command" : "command", spent_ns, context.now);
+    // A command that waits may have left a trace all the same: XREADGROUP makes its consumer.
+    if (!context.runs_again) count_call(context, index);
+    if (shown && !context.spec.is(command::kSkipMonitor)) family::feed_monitors(context);
   }
+  if (state.tracking.clients > 0) [[unlikely]]
+    family::remember_read_keys(state, host.services, context.spec, context.argv);
   state.saving.changes_since_save += context.dirty;
   if (state.replication.is_replica && context.dirty > 0) note_expiring_here(context);
   if (!context.propagating) return;

@@ -69,9 +69,19 @@ class Dispatcher {
     std::string error;
   };
   Resolved resolve(std::span<const std::string_view> argv) const;
-  void refuse_request(const DispatchHost& host, family::Session& session, command::Reply& reply,
-                      std::string_view error);
-  void call(const DispatchHost& host, family::Context& context, command::SpecIndex index);
+  struct Request {
+    std::span<const std::string_view> argv;
+    Now now;
+  };
+  void refuse_request(const DispatchHost& host, family::Session& session, command::SpecIndex index,
+                      command::Reply& reply, const Request& request, std::string_view error);
+  bool work_off(const DispatchHost& host, family::Session& session, std::span<const std::string_view> argv, Now now);
+  enum class Run : uint8_t {
+    kFirst,
+    kAgain,   // the client waited for a key: MONITOR has shown it
+    kReplay,  // out of a file: not counted, not shown
+  };
+  void call(const DispatchHost& host, family::Context& context, command::SpecIndex index, Run run = Run::kFirst);
 
   HandlerTable table_;
 };

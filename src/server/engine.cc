@@ -10,16 +10,20 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "family/lookup.h"
+#include "family/monitor.h"
 #include "family/transaction.h"
 #include "server/acl_file.h"
 #include "server/aof.h"
 #include "server/blocked.h"
 #include "server/evict.h"
 #include "server/failover.h"
+#include "server/listeners.h"
+#include "server/migration.h"
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
 #include "server/suspended.h"
+#include "server/tls.h"
 
 namespace holdfast::server {
 namespace {
@@ -38,6 +42,7 @@ constexpr size_t kReclaimPerTurn = 4000;
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(options_.seed) {
   state_.settings = options_.settings;
+  state_.stopwatch = options_.stopwatch;
   state_.run_id = state_.prng.hex(40);
   state_.secret = options_.secret.empty() ? state_.prng.hex(64) : std::move(options_.secret);
   state_.users.set_defaults({acl::Program::kServer, state_.settings.acl_pubsub_default == "allchannels"});
@@ -49,11 +54,14 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   aof_ = std::make_unique<AppendOnly>(*this);
   shutdown_ = std::make_unique<Shutdown>(*this);
   failover_ = std::make_unique<Failover>(*this);
+  migration_ = std::make_unique<Migration>(*this);
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
   evictor_ = std::make_unique<Evictor>(*this);
   acl_file_ = std::make_unique<AclFile>(*this);
   suspended_ = std::make_unique<Suspended>(*this);
+  listeners_ = std::make_unique<Listeners>(*this);
+  tls_ = std::make_unique<Tls>(*this);
 }
 
 Engine::~Engine() {
@@ -70,11 +78,13 @@ void Engine::begin_turn() {
 void Engine::end_turn(Now now) {
   flush_effects(now);
   serve_blocked(now);
+  if (!state_.tracking.prefixes.empty()) [[unlikely]]
+    family::tell_prefixes(state_, *this);
   for (size_t i = 0; i < touched_.size(); ++i) {
     Session* session = clients_.find(touched_[i]);
     if (session == nullptr) continue;
     session->flush_pending = false;
-    if (state_.settings.maxmemory > 0) [[unlikely]]
+    if (counts_buffers()) [[unlikely]]
       count_buffers(*session);
     if (session->held && !session->held->empty()) {
       const bool waited = session->held->waits();
@@ -88,6 +98,8 @@ void Engine::end_turn(Now now) {
     check_output_limit(*session, now);
   }
   touched_.clear();
+  if (client_memory_ > 0) [[unlikely]]
+    evict_clients(now);
   holding_ = aof_->holds_replies() || !held_.empty();
 }
 
@@ -133,31 +145,17 @@ void Engine::start(Now now) {
     act(action::Exit{1});
     return;
   }
-  open_listeners();
+  if (!tls_->configure()) {
+    log(LogLevel::kWarning, "Failed to configure TLS. Check logs for more info.");
+    exiting_ = true;
+    act(action::Exit{1});
+    return;
+  }
+  listeners_->open_all();
+  replication_->read_mark();
   aof_->start(now);
   replication_->start(now);
   end_turn(now);
-}
-
-void Engine::open_listeners() {
-  uint32_t next = 1;
-  const auto listen = [&](Address address, uint32_t mode) {
-    const ListenerId id{next++};
-    listeners_.emplace(id, address);
-    act(action::Listen{.listener = id,
-                       .address = std::move(address),
-                       .backlog = static_cast<int>(state_.settings.tcp_backlog),
-                       .unix_mode = mode});
-  };
-  if (state_.settings.port > 0) {
-    for (const std::string& bind : state_.settings.bind) {
-      if (bind.empty()) continue;
-      listen({bind.starts_with('-') ? bind.substr(1) : bind, static_cast<uint16_t>(state_.settings.port), {}}, 0);
-    }
-  }
-  if (!state_.settings.unixsocket.empty()) {
-    listen({{}, 0, state_.settings.unixsocket}, static_cast<uint32_t>(state_.settings.unixsocketperm));
-  }
 }
 
 void Engine::listening(ListenerId listener, const Address& bound, int error, Now now) {
@@ -167,34 +165,15 @@ void Engine::listening(ListenerId listener, const Address& bound, int error, Now
         {.kind = DeferredInput::Kind::kListening, .listener = listener, .number = error, .local = bound});
   }
   now_ = now;
-  const auto at = listeners_.find(listener);
-  HF_ASSERT(at != listeners_.end());
-  if (error == 0) {
-    at->second = bound;
-    ++listening_;
-    return log_when_ready();
-  }
-  // An address marked `-` may be missing on this host; everything else must be had.
-  const std::string& wanted = at->second.host;
-  const bool optional =
-      std::any_of(state_.settings.bind.begin(), state_.settings.bind.end(),
-                  [&](const std::string& b) { return b.starts_with('-') && std::string_view(b).substr(1) == wanted; });
-  log(LogLevel::kWarning, fmt::format("Warning: Could not create server TCP listening socket {}: {}",
-                                      to_string(at->second), error_text(error)));
-  listeners_.erase(at);
-  if (optional && error != EADDRINUSE) return log_when_ready();
-  log(LogLevel::kWarning, "Failed listening on port " + std::to_string(state_.settings.port) + " (tcp), aborting.");
-  exiting_ = true;
-  act(action::Exit{1});
+  listeners_->listening(listener, bound, error, now);
+  end_turn(now);
 }
 
 /// Once: every listener is open and the file at start is loaded.
 void Engine::log_when_ready() {
-  if (ready_logged_ || state_.loading || exiting_ || listening_ < listeners_.size()) return;
+  if (ready_logged_ || state_.loading || exiting_ || !listeners_->complete()) return;
   ready_logged_ = true;
-  const bool has_unix = !state_.settings.unixsocket.empty();
-  if (listening_ > (has_unix ? 1u : 0u)) log(LogLevel::kNotice, "Ready to accept connections tcp");
-  if (has_unix) log(LogLevel::kNotice, "Ready to accept connections unix");
+  listeners_->log_ready();
 }
 
 // Connections.
@@ -208,35 +187,25 @@ ConnId Engine::accepted(const Accepted& from, Now now) {
   session.authenticated = state_.users.default_is_open();
   ++state_.stats.connections;
   const ConnId conn = session.conn;
-  greet_or_refuse(session, from);
+  const bool secure = listeners_->is_tls(from.listener);
+  if (secure) tls_->accept(session);
+  // COMPAT: what is checked after a handshake is told through it, what is checked before it cannot be told.
+  if (!refuse_beyond_maxclients(session) && !secure) refuse_strangers(session);
   end_turn(now);
   return conn;
 }
 
-void Engine::greet_or_refuse(Session& session, const Accepted& from) {
-  const auto refuse = [&](std::string_view text) {
-    session.output.append(text);
-    ++state_.stats.rejected_connections;
-    act(action::Flush{session.conn});
-    drop_session(session, action::CloseMode::kFlush, now_);
-  };
-  if (clients_.size() > static_cast<size_t>(state_.settings.maxclients)) {
-    return refuse("-ERR max number of clients reached\r\n");
+void Engine::secured(ConnId conn, const TlsFacts&, Now now) {
+  begin_turn();
+  Session* session = clients_.find(conn);
+  if (session == nullptr) return;
+  if (session->role == Role::kPrimary && suspended_->active()) {
+    return suspended_->defer({.kind = DeferredInput::Kind::kSecured, .conn = conn});
   }
-  if (state_.settings.protected_mode && state_.users.at(acl::kDefaultUser).no_password() && !from.local.is_unix() &&
-      !is_loopback(from.peer)) {
-    return refuse(
-        "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
-        "default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
-        "from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode "
-        "sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from "
-        "the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you "
-        "do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected "
-        "mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then "
-        "restarting the server. 3) If you started the server manually just for testing, restart it with the "
-        "'--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need "
-        "to do one of the above things in order for the server to start accepting connections from the outside.\r\n");
-  }
+  now_ = now;
+  session->secure = family::Secure::kTls;
+  session->role == Role::kPrimary ? replication_->link_connected(*session, now) : void(refuse_strangers(*session));
+  end_turn(now);
 }
 
 void Engine::connected(ConnId conn, const Address& local, const Address& peer, Now now) {
@@ -248,7 +217,11 @@ void Engine::connected(ConnId conn, const Address& local, const Address& peer, N
   if (Session* session = clients_.find(conn)) {
     session->local = local;
     session->peer = peer;
-    replication_->link_connected(*session, now);
+    if (session->role == Role::kTarget) {
+      migration_->connected(*session, now);
+    } else if (!tls_->connect(*session)) {
+      replication_->link_connected(*session, now);
+    }
   }
   end_turn(now);
 }
@@ -258,7 +231,8 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
   now_ = now;
   Session* session = clients_.find(conn);
   if (session == nullptr) return;
-  if (suspended_->active() && session->role == Role::kPrimary) {
+  const bool link = session->role == Role::kPrimary || session->role == Role::kTarget;
+  if (suspended_->active() && link) {
     suspended_->defer({.kind = DeferredInput::Kind::kReceived, .conn = conn, .bytes = std::string(bytes)});
     if (!session->reading_paused) act(action::PauseReading{conn, true});  // what waits here stays bounded
     session->reading_paused = true;
@@ -268,6 +242,8 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
   session->bytes_in += bytes.size();
   if (session->role == Role::kPrimary) {
     replication_->link_received(*session, bytes, now);
+  } else if (session->role == Role::kTarget) {
+    migration_->received(*session, bytes, now);
   } else {
     session->input.feed(bytes);
     process_input(*session, now);
@@ -281,7 +257,7 @@ void Engine::process_input(Session& session, Now now) {
   }
   session.input.finish();
   if (session.closing) return;
-  if (state_.settings.maxmemory > 0) [[unlikely]]
+  if (counts_buffers()) [[unlikely]]
     count_buffers(session);
   if (session.close_after_reply) {
     if (session.held && !session.held->empty()) return;  // its last replies wait for the disk
@@ -326,6 +302,11 @@ bool Engine::serve(Session& session, Now now) {
     return false;
   }
   const ConnId conn = session.conn;
+  if (client_memory_ > 0) [[unlikely]] {
+    count_buffers(session);
+    evict_clients(now);
+    if (session.closing) return false;
+  }
   const auto ran = Suspended::may_stop(session, args)                          ? suspended_->run(session, args, now)
                    : dispatcher_.dispatch(dispatch_host(), session, args, now) ? Suspended::Ran::kDone
                                                                                : Suspended::Ran::kHeld;
@@ -389,6 +370,12 @@ void Engine::closed(ConnId conn, Closed why, Now now) {
   now_ = now;
   if (Session* session = clients_.find(conn)) {
     if (session->role == Role::kPrimary) replication_->link_closed(*session, why, now);
+    if (session->role == Role::kTarget) migration_->closed(*session, why, now);
+    if (session->secure == family::Secure::kHandshake) {
+      log(LogLevel::kWarning, fmt::format("Error accepting a client connection: {} (addr={} laddr={})",
+                                          why.reason == CloseReason::kTls ? why.text : error_text(why.error),
+                                          to_string(session->peer), to_string(session->local)));
+    }
     if (!session->closing) forget_session(*session, now);
   }
   end_turn(now);
@@ -402,9 +389,12 @@ void Engine::forget_session(Session& session, Now now) {
   over_soft_limit_.erase(session.id);
   std::erase(paused_, session.id);
   client_bytes_ -= std::exchange(session.counted_bytes, 0);
+  client_memory_ -= std::exchange(session.counted_memory, 0);
   blocked_->session_gone(session.id);
   replication_->session_gone(session, now);
   shutdown_->session_gone(session.id);
+  family::tracking_off(state_, session);
+  family::monitor_off(state_, session);
   clients_.close(session);
 }
 
@@ -427,7 +417,7 @@ void Engine::drained(ConnId conn, Now now) {
   now_ = now;
   if (Session* session = clients_.find(conn)) {
     over_soft_limit_.erase(session->id);
-    if (state_.settings.maxmemory > 0) count_buffers(*session);
+    if (counts_buffers()) count_buffers(*session);
     replication_->drained(*session, now);
   }
   end_turn(now);
@@ -452,6 +442,7 @@ void Engine::tick(Now now) {
   aof_->work(now);
   replication_->work(now);
   failover_->work(now);
+  migration_->work(now);
   shutdown_->work(now);
   end_turn(now);
 }
@@ -460,7 +451,7 @@ Mono Engine::next_deadline() const {
   if (suspended_->active()) return now_.mono;
   if (state_.data->can_reclaim() || evictor_->running()) return now_.mono;
   Mono next = std::min({saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(),
-                        shutdown_->next_deadline(), failover_->next_deadline()});
+                        shutdown_->next_deadline(), failover_->next_deadline(), migration_->next_deadline()});
   next = std::min(next, blocked_->next_deadline());
   if (!paused_.empty() || blocked_->has_ready()) next = std::min(next, pause_until_);
   if (state_.settings.timeout_s > 0 && clients_.size() > 0) next = std::min(next, next_idle_check_);
@@ -482,8 +473,8 @@ void Engine::close_idle(Now now) {
   next_idle_check_ = now.mono + kIdleCheckPeriod;
   const Duration limit = std::chrono::seconds(state_.settings.timeout_s);
   clients_.visit([&](Session& session) {
-    const bool exempt =
-        session.role != Role::kNormal || session.blocked || family::subscriptions_of(state_, session.id) > 0;
+    const bool exempt = session.role != Role::kNormal || session.blocked || session.monitor ||
+                        family::subscriptions_of(state_, session.id) > 0;
     if (exempt || now.mono - session.last_interaction <= limit) return;
     log(LogLevel::kVerbose, "Closing idle client");
     drop_session(session, action::CloseMode::kNow, now);

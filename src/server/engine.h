@@ -28,11 +28,14 @@ class AclFile;
 class AppendOnly;
 class Blocked;
 class Failover;
+class Migration;
 class Evictor;
+class Listeners;
 class Replication;
 class Saving;
 class Shutdown;
 class Suspended;
+class Tls;
 
 struct EngineOptions {
   family::Settings settings;
@@ -42,9 +45,11 @@ struct EngineOptions {
   std::string secret;  // unpredictable bytes; empty: made of the seed (simulations)
   /// Content of `aclfile` as read at start, or why it could not be read (errno).
   std::expected<std::string, int> acl_file = std::string();
+  Stopwatch stopwatch;
   int pid = 0;
   std::string executable;
-  std::string os;  // INFO's os: `Linux 6.1.0 x86_64`
+  TlsProvider* tls = nullptr;  // outlives the engine; none: TLS is refused
+  std::string os;              // INFO's os: `Linux 6.1.0 x86_64`
 };
 
 /// What the process costs, told by the host from time to time; zero in simulations.
@@ -69,6 +74,7 @@ class Engine final : public Machine, public family::Services {
   void receive(ConnId conn, std::string_view bytes, Now now) override;
   void eof(ConnId conn, Now now) override;
   void closed(ConnId conn, Closed why, Now now) override;
+  void secured(ConnId conn, const TlsFacts& facts, Now now) override;
   void drained(ConnId conn, Now now) override;
   void file_data(JobId job, std::string_view bytes, Now now) override;
   void job_done(JobId job, int status, Now now) override;
@@ -90,6 +96,7 @@ class Engine final : public Machine, public family::Services {
   const Failover& failover_state() const { return *failover_; }
   const Shutdown& shutdown_state() const { return *shutdown_; }
   const Blocked& blocked() const { return *blocked_; }
+  const Listeners& listeners() const { return *listeners_; }
   /// Bytes of requests not carried out and replies not sent; of replicas' links apart from it.
   struct BufferBytes {
     size_t normal = 0;
@@ -119,7 +126,7 @@ class Engine final : public Machine, public family::Services {
   void databases_changed() override;
   bool unblock_session(family::ClientId id, std::string_view error) override;
   std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) override;
-  std::string config_set(std::span<const std::string_view> pairs, Now now) override;
+  std::optional<std::string> config_set(family::Context& context, std::span<const std::string_view> pairs) override;
   void config_rewrite(family::Session& session) override;
   void reset_stats() override;
   void load_users(family::Context& context) override;
@@ -137,10 +144,13 @@ class Engine final : public Machine, public family::Services {
   std::string abort_shutdown() override;
   void save(family::Context& context) override;
   void background_save(family::Context& context, bool schedule) override;
+  bool save_flushed(family::Context& context) override;
   std::string reload(Now now) override;
   void background_rewrite(family::Context& context) override;
   void reload_append_only(family::Context& context) override;
   void replicate_from(const std::string& host, int port, Now now) override;
+  bool waits_for_order() const override;
+  void confirm_primary() override;
   void psync(family::Context& context) override;
   void replconf(family::Context& context) override;
   void role(family::Context& context) override;
@@ -148,6 +158,7 @@ class Engine final : public Machine, public family::Services {
   void wait_durable(family::Context& context) override;
   void failover(family::Context& context) override;
   bool failing_over() const override;
+  void migrate(family::Context& context) override;
 
  private:
   friend class AclFile;
@@ -155,12 +166,15 @@ class Engine final : public Machine, public family::Services {
   friend class AppendOnly;
   friend class Blocked;
   friend class Failover;
+  friend class Migration;
   friend class Evictor;
+  friend class Listeners;
   friend class Replication;
   friend class Saving;
   friend class Shutdown;
   friend class ScriptRun;
   friend class Suspended;
+  friend class Tls;
 
   /// A CONFIG REWRITE under way.
   struct Rewrite {
@@ -171,8 +185,9 @@ class Engine final : public Machine, public family::Services {
   size_t deliver(const pubsub::Hub& hub, std::string_view kind, std::string_view channel, std::string_view message);
   void begin_turn();
   void end_turn(Now now);
-  void open_listeners();
-  void greet_or_refuse(family::Session& session, const Accepted& from);
+  bool refuse_beyond_maxclients(family::Session& session);
+  bool refuse_strangers(family::Session& session);
+  void refuse(family::Session& session, std::string_view text);
   /// Works off what `session` has sent, up to the end, a pause or its closing.
   void process_input(family::Session& session, Now now);
   void refuse_http(family::Session& session, Now now);
@@ -194,10 +209,14 @@ class Engine final : public Machine, public family::Services {
   /// What maxmemory bounds: data and the buffers of all clients but replicas.
   size_t counted_memory() const { return state_.data->used_memory() + client_bytes_; }
   void apply_store_settings();
+  /// A bound is set that clients' buffers count for.
+  bool counts_buffers() const { return state_.settings.maxmemory > 0 || state_.settings.maxmemory_clients != 0; }
   void count_buffers(family::Session& session);
   void count_all_buffers();
+  /// Closes the largest clients until all of them are within maxmemory-clients.
+  void evict_clients(Now now);
   void close_idle(Now now);
-  enum class PauseReason : uint8_t { kClient, kShutdown, kFailover };
+  enum class PauseReason : uint8_t { kClient, kShutdown, kFailover, kReplicas, kMigration };
   void pause(PauseReason why, Mono until, bool writes_only);
   void unpause(PauseReason why);
   /// Clients are held back now; `all`: not only their writes.
@@ -225,11 +244,13 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<AppendOnly> aof_;
   std::unique_ptr<Shutdown> shutdown_;
   std::unique_ptr<Failover> failover_;
+  std::unique_ptr<Migration> migration_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
   std::unique_ptr<Evictor> evictor_;
   Duration stalled_{};  // how long the host holds up this turn (DEBUG SLEEP): time for those who are served after it
-  size_t client_bytes_ = 0;  // sum of Session::counted_bytes
+  size_t client_bytes_ = 0;   // sum of Session::counted_bytes
+  size_t client_memory_ = 0;  // sum of Session::counted_memory
   std::unique_ptr<AclFile> acl_file_;
   std::unique_ptr<Suspended> suspended_;
 
@@ -237,8 +258,8 @@ class Engine final : public Machine, public family::Services {
   std::string stream_, log_stream_;  // effects of one unit, encoded for replicas and for the append-only file
   bool holding_ = false;             // ordinary clients' output waits for the append-only file
   std::vector<ConnId> held_;         // those with bytes that wait
-  std::map<ListenerId, Address> listeners_;
-  size_t listening_ = 0;
+  std::unique_ptr<Listeners> listeners_;
+  std::unique_ptr<Tls> tls_;
   bool ready_logged_ = false;
   uint64_t last_job_ = 0;
   std::map<JobId, Rewrite> rewriting_;
@@ -247,7 +268,7 @@ class Engine final : public Machine, public family::Services {
     Mono until = Mono::min();
     bool writes_only = false;
   };
-  Pause pauses_[3];                       // by PauseReason
+  Pause pauses_[5];                       // by PauseReason
   Mono pause_until_ = Mono::min();        // the last of them
   std::vector<family::ClientId> paused_;  // clients that wait for the end of the pause
   std::map<family::ClientId, Mono> over_soft_limit_;

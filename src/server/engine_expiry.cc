@@ -1,5 +1,6 @@
 // The engine's part in active expiry: deleting what is due, a bounded number of keys per turn.
 #include "family/lookup.h"
+#include "server/accounting.h"
 #include "server/engine.h"
 
 namespace holdfast::server {
@@ -13,6 +14,7 @@ void Engine::expire_due(Now now) {
   if (!state_.active_expire || state_.loading || paused(false)) return;
   if (state_.replication.is_replica) return expire_written_here(now);
   state_.expiring_here.clear();
+  const SpikeScope spike(state_, "expire-cycle", now);
   std::vector<std::string> names;
   for (size_t db = 0; db < state_.data->databases(); ++db) {
     names.clear();

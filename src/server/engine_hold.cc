@@ -38,15 +38,21 @@ void Engine::check_output_limit(Session& session, Now now) {
   const family::OutputLimit& limit = session.role == Role::kReplica                     ? settings.output_limit_replica
                                      : family::subscriptions_of(state_, session.id) > 0 ? settings.output_limit_pubsub
                                                                                         : settings.output_limit_normal;
-  const size_t size = session.output.size() + (session.held ? session.held->bytes.size() : 0);
-  bool over = limit.hard_bytes > 0 && size > limit.hard_bytes;
+  size_t size = session.output.size() + (session.held ? session.held->bytes.size() : 0);
+  size_t hard = limit.hard_bytes;
+  if (session.role == Role::kReplica) {
+    size += replication_->pinned_by(session);
+    // COMPAT: a limit below the backlog is none: what is shared costs nothing.
+    if (hard > 0) hard = std::max(hard, static_cast<size_t>(settings.repl_backlog_size));
+  }
+  bool over = hard > 0 && size > hard;
   if (limit.soft_bytes > 0 && size > limit.soft_bytes) {
     const Mono since = over_soft_limit_.emplace(session.id, now.mono).first->second;
     over |= now.mono - since > std::chrono::seconds(limit.soft_seconds);
   } else {
     over_soft_limit_.erase(session.id);
   }
-  if (!over || session.role == Role::kPrimary) return;
+  if (!over || session.role == Role::kPrimary || session.role == Role::kTarget) return;
   log(LogLevel::kWarning, fmt::format("Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
                                       client_line(session, now)));
   ++state_.stats.output_buffer_limit_disconnections;

@@ -14,10 +14,13 @@
 #include "server/evict.h"
 #include "server/failover.h"
 #include "server/info.h"
+#include "server/listeners.h"
+#include "server/migration.h"
 #include "server/replication.h"
 #include "server/saving.h"
 #include "server/shutdown.h"
 #include "server/suspended.h"
+#include "server/tls.h"
 
 namespace holdfast::server {
 
@@ -84,6 +87,7 @@ void Engine::log(LogLevel level, std::string text) {
 
 void Engine::stall(Duration duration) {
   stalled_ += duration;
+  state_.stalled_ns += duration.count() * 1000;
   act(action::Stall{duration});
 }
 void Engine::crash(int signal) { act(action::Crash{signal}); }
@@ -126,12 +130,31 @@ std::vector<std::pair<std::string, std::string>> Engine::config_get(std::span<co
   return out;
 }
 
-std::string Engine::config_set(std::span<const std::string_view> pairs, Now now) {
+std::optional<std::string> Engine::config_set(family::Context& context, std::span<const std::string_view> pairs) {
   std::vector<const ConfigRow*> changed;
+  const family::Settings before = state_.settings;
   std::string error = set_config(state_.settings, pairs, changed);
   if (!error.empty()) return error;
-  for (const ConfigRow* row : changed) apply_setting(*row, now);
-  return {};
+  const auto secures = [](const ConfigRow* row) { return row->name.starts_with("tls-"); };
+  const auto tls = std::find_if(changed.begin(), changed.end(), secures);
+  if (tls != changed.end() && !tls_->configure()) {
+    state_.settings = before;
+    return fmt::format(
+        "ERR CONFIG SET failed (possibly related to argument '{}') - Unable to update TLS configuration. Check server "
+        "logs.",
+        (*tls)->name);
+  }
+  unsigned moved = 0;
+  std::string_view mover;
+  for (const ConfigRow* row : changed) {
+    apply_setting(*row, context.now);
+    if (const unsigned kinds = Listeners::kinds_of(row->name); kinds != 0) {
+      moved |= kinds;
+      if (mover.empty()) mover = row->name;
+    }
+  }
+  if (moved != 0 && listeners_->change(context.session, moved, before, mover)) return std::nullopt;
+  return std::string();
 }
 
 void Engine::apply_setting(const ConfigRow& row, Now now) {
@@ -140,6 +163,8 @@ void Engine::apply_setting(const ConfigRow& row, Now now) {
     count_all_buffers();
     evictor_->wake();
   }
+  if (row.name == "repl-ping-replica-period") replication_->ping_period_changed(now);
+  if (row.name == "slowlog-max-len") state_.slow_log.trim(static_cast<size_t>(state_.settings.slowlog_max_len));
   if (row.name == "repl-backlog-size") replication_->resize_backlog();
   if (row.name == "appendonly" && !state_.loading && state_.settings.appendonly != aof_->enabled()) {
     state_.settings.appendonly ? aof_->enable(now) : aof_->disable(now);
@@ -159,16 +184,6 @@ void Engine::apply_store_settings() {
       state_.settings.lazyfree_lazy_server_del ? store::Context::kFreeAtOnceMaxLazily : store::Context::kFreeAtOnceMax;
 }
 
-void Engine::count_buffers(Session& session) {
-  const size_t bytes = session.role == Role::kReplica ? 0 : session.output.size() + session.input.held();
-  client_bytes_ += bytes - session.counted_bytes;
-  session.counted_bytes = bytes;
-}
-
-void Engine::count_all_buffers() {
-  clients_.visit([&](Session& session) { count_buffers(session); });
-}
-
 family::MemoryFigures Engine::memory_figures() const {
   const BufferBytes buffers = buffer_bytes();
   const store::Heap& heap = state_.data->context().heap;
@@ -180,14 +195,6 @@ family::MemoryFigures Engine::memory_figures() const {
           .allocated = std::max(data, heap.page_memory()),
           .resident = usage_.resident_bytes,
           .peak = usage_.peak_resident_bytes};
-}
-
-Engine::BufferBytes Engine::buffer_bytes() const {
-  BufferBytes sum;
-  clients_.visit([&](const Session& session) {
-    (session.role == Role::kReplica ? sum.replicas : sum.normal) += session.output.size() + session.input.held();
-  });
-  return sum;
 }
 
 void Engine::config_rewrite(Session& session) {
@@ -212,6 +219,7 @@ void Engine::file_data(JobId job, std::string_view bytes, Now now) {
     return suspended_->defer({.kind = DeferredInput::Kind::kFileData, .job = job, .bytes = std::string(bytes)});
   }
   now_ = now;
+  if (replication_->file_data(job, bytes)) return end_turn(now);
   if (!aof_->file_data(job, bytes, now) && !acl_file_->file_data(job, bytes)) saving_->file_data(job, bytes);
   end_turn(now);
 }
@@ -236,7 +244,8 @@ void Engine::job_done(JobId job, int status, Now now) {
       if (rewrite.answered) return;
       status == 0 ? reply.ok() : reply.error(fmt::format("ERR Rewriting config file: {}", error_text(status)));
     });
-  } else if (!aof_->job_done(job, status, now) && !acl_file_->job_done(job, status)) {
+  } else if (!replication_->job_done(job, status, now) && !aof_->job_done(job, status, now) &&
+             !acl_file_->job_done(job, status)) {
     saving_->job_done(job, status, now);
   }
   end_turn(now);
@@ -258,7 +267,7 @@ void Engine::resolved(JobId job, const std::vector<std::string>& addresses, Now 
     return suspended_->defer({.kind = DeferredInput::Kind::kResolved, .job = job, .addresses = addresses});
   }
   now_ = now;
-  replication_->resolved(job, addresses, now);
+  if (!migration_->resolved(job, addresses, now)) replication_->resolved(job, addresses, now);
   end_turn(now);
 }
 
@@ -298,6 +307,7 @@ std::string Engine::abort_shutdown() { return shutdown_->abort(now_) ? "" : "ERR
 
 void Engine::save(family::Context& context) { saving_->save(context); }
 void Engine::background_save(family::Context& context, bool schedule) { saving_->background_save(context, schedule); }
+bool Engine::save_flushed(family::Context& context) { return saving_->save_flushed(context); }
 std::string Engine::reload(Now now) { return saving_->reload(now); }
 void Engine::background_rewrite(family::Context& context) { aof_->background_rewrite(context); }
 void Engine::reload_append_only(family::Context& context) { aof_->reload(context); }
@@ -309,15 +319,18 @@ void Engine::replicate_from(const std::string& host, int port, Now now) {
   }
   replication_->replicate_from(host, port, now);
 }
+bool Engine::waits_for_order() const { return replication_->waits_for_order(); }
+void Engine::confirm_primary() { replication_->confirm_primary(); }
 void Engine::psync(family::Context& context) { replication_->psync(context); }
 void Engine::replconf(family::Context& context) { replication_->replconf(context); }
 void Engine::role(family::Context& context) { replication_->role(context); }
 void Engine::wait(family::Context& context) { replication_->wait(context); }
 void Engine::failover(family::Context& context) { failover_->command(context); }
 bool Engine::failing_over() const { return failover_->state() != Failover::State::kNone; }
+void Engine::migrate(family::Context& context) { migration_->command(context); }
 void Engine::wait_durable(family::Context& context) { replication_->wait_durable(context); }
 
-size_t Engine::waiting_clients() const { return shutdown_->waiting() + replication_->waiting(); }
+size_t Engine::waiting_clients() const { return shutdown_->waiting() + replication_->waiting() + paused_.size(); }
 
 void Engine::check_invariants() const {
   state_.hub.check_invariants();

@@ -145,7 +145,7 @@ void Evictor::evict(const Candidate& victim, Now now) {
     state.data->db(static_cast<size_t>(victim.db)).erase(state.data->key(victim.key));
   }
   ++state.stats.evicted_keys;
-  family::touch_watchers(state, engine_, victim.db, victim.key);
+  family::key_changed(state, engine_, victim.db, victim.key, 0);
   family::notify_event(state, engine_, victim.db, family::kNotifyEvicted, "evicted", victim.key);
   engine_.propagate(victim.db, {lazy ? "UNLINK" : "DEL", victim.key});
   // Each deletion is a unit of its own: no transaction holds them together.

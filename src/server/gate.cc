@@ -34,7 +34,7 @@ Refused permission(const GateInput& in) {
   if (user.unrestricted() || in.session.role == Role::kPrimary) return std::nullopt;
   const acl::Verdict verdict = user.check(in.index, in.words);
   if (verdict.denied == acl::Denied::kNo) return std::nullopt;
-  return Refusal{"NOPERM " + family::denial_text(user, {in.spec, in.words, verdict}, false), verdict};
+  return Refusal{"NOPERM " + acl::denial_text(user, {in.spec, in.words, verdict}, false), verdict};
 }
 
 Refused out_of_memory(const GateInput& in) {
@@ -83,7 +83,7 @@ Refused subscribed_only(const GateInput& in) {
   return error(fmt::format(
       "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
       "context",
-      in.spec.parent.empty() ? in.spec.name : in.spec.parent));
+      command::full_name(in.spec)));
 }
 
 Refused stale_data(const GateInput& in) {
@@ -102,9 +102,17 @@ Refused busy_script(const GateInput& in) {
   return error(std::string(function ? family::kBusyWithFunction : family::kBusyWithScript));
 }
 
+/// A replica, or one who has sent MONITOR: what it reads would stand between other things.
+Refused keyspace_of_reader(const GateInput& in) {
+  if (in.session.role != Role::kReplica && !in.session.monitor) [[likely]]
+    return std::nullopt;
+  if (!in.spec.is(command::kWrite | command::kReadonly | command::kMayReplicate)) return std::nullopt;
+  return error("ERR Replica can't interact with the keyspace");
+}
+
 constexpr Refused (*kGates[])(const GateInput&) = {
     authentication,    inside_transaction, permission, out_of_memory, failed_save, too_few_replicas,
-    read_only_replica, subscribed_only,    stale_data, loading,       busy_script,
+    read_only_replica, subscribed_only,    stale_data, loading,       busy_script, keyspace_of_reader,
 };
 
 }  // namespace

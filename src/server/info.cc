@@ -9,6 +9,7 @@
 #include "server/aof.h"
 #include "server/blocked.h"
 #include "server/engine.h"
+#include "server/listeners.h"
 #include "server/replication.h"
 #include "server/shutdown.h"
 
@@ -42,7 +43,8 @@ std::string server_section(const Input& in) {
          field("multiplexing_api", in.engine.io_backend()) + field("atomicvar_api", "c11-builtin") +
          field("gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)) +
          field("process_id", in.engine.options().pid) + field("process_supervised", in.state.settings.supervised) +
-         field("run_id", in.state.run_id) + field("tcp_port", in.state.settings.port) +
+         field("run_id", in.state.run_id) +
+         field("tcp_port", in.state.settings.port != 0 ? in.state.settings.port : in.state.settings.tls.port) +
          field("server_time_usec", in.now.wall.time_since_epoch().count()) + field("uptime_in_seconds", uptime) +
          field("uptime_in_days", uptime / 86400) + field("hz", in.state.settings.hz) +
          field("configured_hz", in.state.settings.hz) + field("lru_clock", unix_seconds(in.now.wall) & 0xffffff) +
@@ -50,7 +52,8 @@ std::string server_section(const Input& in) {
          field("io_threads_active", 0) + field("holdfast_version", kHoldfastVersion) +
          (in.engine.shutdown_state().left_ms(in.now) < 0
               ? std::string()
-              : field("shutdown_in_milliseconds", in.engine.shutdown_state().left_ms(in.now)));
+              : field("shutdown_in_milliseconds", in.engine.shutdown_state().left_ms(in.now))) +
+         in.engine.listeners().info();
 }
 
 std::string clients_section(const Input& in) {
@@ -58,7 +61,8 @@ std::string clients_section(const Input& in) {
          field("maxclients", in.state.settings.maxclients) + field("client_recent_max_input_buffer", 0) +
          field("client_recent_max_output_buffer", 0) +
          field("blocked_clients", in.engine.blocked().clients() + in.engine.waiting_clients()) +
-         field("tracking_clients", 0) + field("pubsub_clients", in.state.hub.subscriber_count()) +
+         field("tracking_clients", in.state.tracking.clients) +
+         field("pubsub_clients", in.state.hub.subscriber_count()) +
          field("watching_clients", in.state.watchers.size()) + field("clients_in_timeout_table", 0) +
          field("total_watched_keys", in.state.watchers.size()) +
          field("total_blocking_keys", in.engine.blocked().keys()) + field("total_blocking_keys_on_nokey", 0);
@@ -111,7 +115,7 @@ std::string persistence_section(const Input& in) {
          field("current_cow_size", 0) + field("current_cow_size_age", 0) + field("current_fork_perc", "0.00") +
          field("current_save_keys_processed", 0) + field("current_save_keys_total", 0) +
          field("rdb_changes_since_last_save", saving.changes_since_save) +
-         field("rdb_bgsave_in_progress", saving.in_progress ? 1 : 0) +
+         field("rdb_bgsave_in_progress", saving.in_progress || in.engine.replication().snapshot_running() ? 1 : 0) +
          field("rdb_last_save_time", saving.last_save_unix_s) +
          field("rdb_last_bgsave_status", saving.last_bgsave_ok ? "ok" : "err") +
          field("rdb_last_bgsave_time_sec", saving.last_duration_s) + field("rdb_current_bgsave_time_sec", running) +
@@ -124,6 +128,7 @@ std::string persistence_section(const Input& in) {
 std::string stats_section(const Input& in) {
   const family::Stats& stats = in.state.stats;
   const acl::DeniedCounts& denied = in.state.acl_log.counts();
+  const auto& read_keys = in.state.tracking.read_keys;
   return field("total_connections_received", stats.connections) + field("total_commands_processed", stats.commands) +
          field("instantaneous_ops_per_sec", 0) + field("total_net_input_bytes", stats.net_input_bytes) +
          field("total_net_output_bytes", stats.net_output_bytes) + field("total_net_repl_input_bytes", 0) +
@@ -133,7 +138,7 @@ std::string stats_section(const Input& in) {
          field("sync_partial_err", stats.sync_partial_err) + field("expired_keys", stats.expired_keys) +
          field("expired_stale_perc", "0.00") + field("expired_time_cap_reached_count", 0) +
          field("expire_cycle_cpu_milliseconds", 0) + field("evicted_keys", stats.evicted_keys) +
-         field("evicted_clients", 0) + field("total_eviction_exceeded_time", 0) +
+         field("evicted_clients", stats.evicted_clients) + field("total_eviction_exceeded_time", 0) +
          field("current_eviction_exceeded_time", 0) + field("keyspace_hits", stats.keyspace_hits) +
          field("keyspace_misses", stats.keyspace_misses) + field("pubsub_channels", in.state.hub.channel_count()) +
          field("pubsub_patterns", in.state.hub.patterns()) +
@@ -142,14 +147,15 @@ std::string stats_section(const Input& in) {
          field("slave_expires_tracked_keys", in.state.expiring_here.size()) + field("active_defrag_hits", 0) +
          field("active_defrag_misses", 0) + field("active_defrag_key_hits", 0) + field("active_defrag_key_misses", 0) +
          field("total_active_defrag_time", 0) + field("current_active_defrag_time", 0) +
-         field("tracking_total_keys", 0) + field("tracking_total_items", 0) + field("tracking_total_prefixes", 0) +
-         field("unexpected_error_replies", 0) + field("total_error_replies", stats.error_replies) +
-         field("dump_payload_sanitizations", 0) + field("total_reads_processed", 0) +
-         field("total_writes_processed", 0) + field("io_threaded_reads_processed", 0) +
-         field("io_threaded_writes_processed", 0) + field("reply_buffer_shrinks", 0) +
-         field("reply_buffer_expands", 0) + field("acl_access_denied_auth", denied.auth) +
-         field("acl_access_denied_cmd", denied.command) + field("acl_access_denied_key", denied.key) +
-         field("acl_access_denied_channel", denied.channel);
+         field("tracking_total_keys", read_keys ? read_keys->keys() : 0) +
+         field("tracking_total_items", read_keys ? read_keys->items() : 0) +
+         field("tracking_total_prefixes", in.state.tracking.prefixes.size()) + field("unexpected_error_replies", 0) +
+         field("total_error_replies", stats.error_replies) + field("dump_payload_sanitizations", 0) +
+         field("total_reads_processed", 0) + field("total_writes_processed", 0) +
+         field("io_threaded_reads_processed", 0) + field("io_threaded_writes_processed", 0) +
+         field("reply_buffer_shrinks", 0) + field("reply_buffer_expands", 0) +
+         field("acl_access_denied_auth", denied.auth) + field("acl_access_denied_cmd", denied.command) +
+         field("acl_access_denied_key", denied.key) + field("acl_access_denied_channel", denied.channel);
 }
 
 std::string replication_section(const Input& in) { return in.engine.replication().info(in.now); }
@@ -169,11 +175,11 @@ std::string commandstats_section(const Input& in) {
   for (size_t i = 0; i < specs.size(); ++i) {
     const family::CommandStats& stats = in.state.stats.commands_by_spec[i];
     if (stats.calls + stats.rejected + stats.failed == 0) continue;
-    out +=
-        fmt::format("cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}\r\n",
-                    command::full_name(*specs[i]), stats.calls, stats.microseconds,
-                    stats.calls == 0 ? 0.0 : static_cast<double>(stats.microseconds) / static_cast<double>(stats.calls),
-                    stats.rejected, stats.failed);
+    out += fmt::format(
+        "cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}\r\n",
+        command::full_name(*specs[i]), stats.calls, stats.nanoseconds / 1000,
+        stats.calls == 0 ? 0.0 : static_cast<double>(stats.nanoseconds) / 1000 / static_cast<double>(stats.calls),
+        stats.rejected, stats.failed);
   }
   return out;
 }
@@ -181,6 +187,25 @@ std::string commandstats_section(const Input& in) {
 std::string errorstats_section(const Input& in) {
   std::string out;
   for (const auto& [code, count] : in.state.stats.errors) out += fmt::format("errorstat_{}:count={}\r\n", code, count);
+  return out;
+}
+
+std::string latencystats_section(const Input& in) {
+  if (!in.state.settings.latency_tracking) return {};
+  std::string out;
+  const auto specs = command::all_specs();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const family::LatencyHistogram* latencies = in.state.stats.commands_by_spec[i].latencies.get();
+    if (latencies == nullptr) continue;
+    out += fmt::format("latency_percentiles_usec_{}:", command::full_name(*specs[i]));
+    std::string_view separator;
+    for (const double percentile : in.state.settings.latency_percentiles) {
+      out += fmt::format("{}p{}={:.3f}", separator, trimmed_decimal(percentile),
+                         static_cast<double>(latencies->at_percentile(percentile)) / 1000);
+      separator = ",";
+    }
+    out += "\r\n";
+  }
   return out;
 }
 
@@ -215,6 +240,7 @@ constexpr Section kSections[] = {
     {"modules", "Modules", true, modules_section},
     {"commandstats", "Commandstats", false, commandstats_section},
     {"errorstats", "Errorstats", true, errorstats_section},
+    {"latencystats", "Latencystats", false, latencystats_section},
     {"cluster", "Cluster", true, cluster_section},
     {"keyspace", "Keyspace", true, keyspace_section},
 };

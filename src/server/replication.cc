@@ -14,6 +14,8 @@
 
 namespace holdfast::server {
 
+using family::Session;
+
 Replication::Replication(Engine& engine) : engine_(engine) {
   new_identity();
   publish_view();
@@ -49,21 +51,36 @@ void Replication::shift_identity() {
                           id2_, second_offset_, id_));
 }
 
-void Replication::adopt_identity(const std::string& id, int64_t offset) {
-  id_ = id;
+void Replication::adopt_identity(const std::string& id, int64_t offset, int stream_db, std::optional<Duration> age) {
+  if (age && *age >= Duration{}) last_contact_ = engine_.now_.mono - *age;
   offset_ = offset;
-  id2_ = std::string(40, '0');
-  second_offset_ = -1;
+  stream_db_ = stream_db;
+  if (engine_.state_.settings.replicaof_host.empty()) {
+    id2_ = id;
+    second_offset_ = offset + 1;
+    restored_ = true;
+    no_replicas_since_ = engine_.now_.mono;
+  } else {
+    id_ = id;
+    id2_ = std::string(40, '0');
+    second_offset_ = -1;
+  }
   ensure_backlog();
   publish_view();
 }
 
+int Replication::stream_db() const {
+  return engine_.state_.settings.replicaof_host.empty() ? std::max(engine_.propagator_.selected_db(), 0) : stream_db_;
+}
+
 void Replication::ensure_backlog() {
-  if (!backlog_) backlog_.emplace(static_cast<size_t>(engine_.state_.settings.repl_backlog_size), offset_ + 1);
+  if (!backlog_) backlog_.emplace(backlog_limits(), offset_ + 1);
 }
 
 void Replication::resize_backlog() {
-  if (backlog_) backlog_->resize(static_cast<size_t>(engine_.state_.settings.repl_backlog_size));
+  if (!backlog_) return;
+  backlog_->set_limits(backlog_limits());
+  trim_spools();
 }
 
 void Replication::publish_view() {
@@ -74,7 +91,7 @@ void Replication::publish_view() {
 
 // The stream.
 
-void Replication::feed(std::string_view bytes, Now) {
+void Replication::feed(std::string_view bytes, Now now) {
   if (bytes.empty()) return;
   if (!backlog_) {
     // Nobody reads the stream, but WAITAOF tells writes apart by it.
@@ -84,12 +101,15 @@ void Replication::feed(std::string_view bytes, Now) {
   offset_ += static_cast<int64_t>(bytes.size());
   backlog_->append(bytes);
   for (auto& [client, peer] : peers_) {
-    if (peer.state == ReplicaPeer::State::kOnline) {
-      engine_.output_of(*engine_.clients_.find_by_id(client)).append(bytes);
-    } else if (peer.state == ReplicaPeer::State::kPayload || peer.state == ReplicaPeer::State::kWaitAck) {
-      peer.held.append(bytes);
-    }
+    if (peer.state <= ReplicaPeer::State::kWaitCut) continue;
+    Session& session = *engine_.clients_.find_by_id(client);
+    if (peer.state == ReplicaPeer::State::kOnline) pump_stream(session, peer);
+    if (peer.next < backlog_->end()) engine_.output_of(session);  // its limit is looked at
   }
+  trim_spools();
+  slow_writers(now);
+  // At once, when the first key came or the last one went.
+  if (mark_.empty() == (engine_.state_.data->size() > 0)) keep_mark(now);
 }
 
 void Replication::work(Now now) {
@@ -111,11 +131,14 @@ void Replication::work(Now now) {
   }
   const bool any_waits_cut = std::any_of(
       peers_.begin(), peers_.end(), [](const auto& row) { return row.second.state == ReplicaPeer::State::kWaitCut; });
-  if (any_waits_cut && !snapshot_ && !engine_.saving_->running()) start_cut(now);
+  if (any_waits_cut && engine_.saving_->slot_free()) start_cut(now);
   if (snapshot_) pump_payload(now);
+  store_again(now);
   if (now.mono >= next_ping_) ping_replicas(now);
   drop_silent_replicas(now);
   answer_waits(now);
+  judge_start();
+  keep_mark(now);
   const auto ttl = engine_.state_.settings.repl_backlog_ttl_s;
   if (backlog_ && peers_.empty() && !engine_.state_.replication.is_replica && ttl > 0 &&
       now.mono - no_replicas_since_ > std::chrono::seconds(ttl)) {
@@ -123,13 +146,14 @@ void Replication::work(Now now) {
     engine_.log(LogLevel::kNotice,
                 fmt::format("Replication backlog freed after {} seconds without connected replicas.", ttl));
     new_identity();
+    remove_chunks(backlog_->chunks());
     backlog_.reset();
     publish_view();
   }
 }
 
 Mono Replication::next_deadline() const {
-  Mono next = kNever;
+  Mono next = store_again_at_;
   if (link_state_ == LinkState::kConnect) next = std::min(next, retry_at_);
   if (link_state_ > LinkState::kConnect) {
     next =
@@ -137,8 +161,7 @@ Mono Replication::next_deadline() const {
   }
   if (snapshot_ && wants_payload()) next = std::min(next, engine_.saving_->next_slice(*snapshot_));
   for (const auto& [client, peer] : peers_) {
-    if (peer.state == ReplicaPeer::State::kWaitCut && !snapshot_ && !engine_.saving_->running())
-      return engine_.now_.mono;
+    if (peer.state == ReplicaPeer::State::kWaitCut && engine_.saving_->slot_free()) return engine_.now_.mono;
   }
   if (!peers_.empty()) next = std::min({next, next_ping_, engine_.now_.mono + 1s});
   for (const Wait& wait : waits_) next = std::min(next, wait.deadline);
@@ -155,9 +178,12 @@ void Replication::session_gone(family::Session& session, Now now) {
     link_conn_ = {};
     link_.reset();
     loader_.reset();
+    drop_copy();
+    open_transaction_.clear();
     next_ack_ = kNever;
     if (was_connected) {
       link_down_since_ = now.mono;
+      last_contact_ = link_heard_;
       engine_.log(LogLevel::kNotice, "Connection with master lost.");
     }
     if (!engine_.state_.settings.replicaof_host.empty()) retry_link(now, was_connected ? 0s : 1s);
@@ -170,11 +196,18 @@ void Replication::session_gone(family::Session& session, Now now) {
   if (was_replica) {
     engine_.log(LogLevel::kNotice, fmt::format("Connection with replica {} lost.", peer_name(session, at->second)));
   }
+  if (at->second.reading) abandoned_reads_.insert(*at->second.reading);
   peers_.erase(at);
+  trim_spools();
   if (peers_.empty()) no_replicas_since_ = now.mono;
-  const bool anybody = std::any_of(peers_.begin(), peers_.end(),
-                                   [](const auto& row) { return row.second.state == ReplicaPeer::State::kPayload; });
-  if (snapshot_ && !anybody) abort_payload("last replica dropped");
+  const bool anybody = std::any_of(peers_.begin(), peers_.end(), [&](const auto& row) {
+    const ReplicaPeer& peer = row.second;
+    return peer.state == ReplicaPeer::State::kPayload && peer.payload == last_payload_;
+  });
+  if (snapshot_ && !anybody) {
+    abort_payload("last replica dropped");
+    trim_spools();
+  }
 }
 
 // Reports.
@@ -311,6 +344,7 @@ std::string Replication::info(Now now) const {
           total > 0 ? 100.0 * static_cast<double>(total - left) / static_cast<double>(total) : 0.0,
           seconds_since(link_heard_));
     }
+    if (objection_ != Objection::kNone) out += fmt::format("master_sync_refused:{}\r\n", objection_text(objection_));
     if (!up) out += fmt::format("master_link_down_since_seconds:{}\r\n", seconds_since(link_down_since_));
     out += fmt::format("slave_priority:{}\r\nslave_read_only:{}\r\nreplica_announced:{}\r\n", settings.replica_priority,
                        settings.replica_read_only ? 1 : 0, settings.replica_announced ? 1 : 0);
@@ -330,14 +364,18 @@ std::string Replication::info(Now now) const {
     out += fmt::format("min_slaves_good_slaves:{}\r\n", good_replicas(now));
   }
   out += lines;
+  if (fed_nobody_ != Objection::kNone) {
+    out += fmt::format("replicas_refused:{}\r\n", objection_text(fed_nobody_));
+  }
   out += fmt::format("master_failover_state:{}\r\nmaster_replid:{}\r\nmaster_replid2:{}\r\n",
                      engine_.failover_->state_name(), id_, id2_);
   out += fmt::format("master_repl_offset:{}\r\nsecond_repl_offset:{}\r\n", offset_, second_offset_);
   out += fmt::format(
       "repl_backlog_active:{}\r\nrepl_backlog_size:{}\r\nrepl_backlog_first_byte_offset:{}\r\nrepl_backlog_histlen:{}"
       "\r\n",
-      backlog_ ? 1 : 0, settings.repl_backlog_size, backlog_ ? backlog_->first_offset() : 0,
-      backlog_ ? backlog_->size() : 0);
+      backlog_ ? 1 : 0, settings.repl_backlog_size, backlog_ ? backlog_->begin() : 0,
+      backlog_ ? backlog_->end() - backlog_->begin() : 0);
+  if (const size_t spilled = spilled_bytes(); spilled > 0) out += fmt::format("repl_spilled_bytes:{}\r\n", spilled);
   return out;
 }
 
@@ -345,7 +383,8 @@ void Replication::check_invariants() const {
   HF_ASSERT(id_.size() == 40 && id2_.size() == 40);
   if (backlog_) {
     backlog_->check_invariants();
-    HF_ASSERT(backlog_->end_offset() == offset_ + 1);
+    for (const auto& [number, payload] : payloads_) payload.spool.check_invariants();
+    HF_ASSERT(backlog_->end() == offset_ + 1);
   }
   HF_ASSERT(link_.has_value() == (link_state_ > LinkState::kConnecting) || link_state_ == LinkState::kConnecting);
 }

@@ -1,23 +1,27 @@
 // Replication: the server's identity in the stream (ids, offset, backlog), its replicas, and its link to a primary.
 //
-// Source: PSYNC2 as redis-server 7.2 speaks it. Parts: replication.cc (identity, the stream), replication_feed.cc (we
-// are a primary: PSYNC, payloads, acknowledgements), replication_follow.cc (we are a replica: the link, loading).
-// Invariants: with a backlog, backlog.end_offset() == offset + 1; a replica's bytes are sent in stream order without
-// gaps.
+// Source: PSYNC2 as redis-server 7.2 speaks it. Parts: replication.cc (identity, reports), replication_feed.cc (we are
+// a primary: PSYNC, acknowledgements), replication_payload.cc (what replicas are sent, each at its own speed),
+// replication_follow.cc (we are a replica: the link, loading), replication_protect.cc (docs/decisions/0029).
+// Stream and payloads are kept once for all replicas, in spools (docs/decisions/0030).
+// Invariants: with a backlog, backlog.end() == offset + 1; a replica's bytes are sent in stream order without gaps.
 #pragma once
+// tidy: long because identity, both ends of links and what they send are one state with one set of invariants.
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/machine.h"
 #include "family/context.h"
-#include "repl/backlog.h"
 #include "repl/replica_link.h"
+#include "repl/spool.h"
+#include "server/protect.h"
 
 namespace holdfast::persist {
 class Snapshot;
@@ -42,13 +46,19 @@ struct ReplicaPeer {
   std::string ip;
   bool capa_eof = false;
   bool capa_psync2 = false;
+  bool ordered = false;   // somebody told it to follow us: it does not only come back
   bool old_sync = false;  // SYNC instead of PSYNC: no +FULLRESYNC line, no acknowledgements
   int64_t ack_offset = 0;
   int64_t fsynced_offset = 0;  // of REPLCONF ACK ... FACK
   Mono ack_time{};
-  std::string mark;     // end mark of its payload, empty: length-prefixed
-  std::string payload;  // length-prefixed only: collected until its size is known
-  OutQueue held;        // stream since the cut
+  std::string mark;        // end mark of its payload, empty: length-prefixed
+  uint64_t payload = 0;    // number of the payload it is sent
+  int64_t payload_at = 0;  // its next byte of it
+  int64_t next = 0;        // the next byte of the stream to be queued
+  // A chunk that is being read back for it.
+  std::optional<JobId> reading;
+  int64_t read_at = 0;
+  int64_t read_end = 0;
 };
 
 enum class LinkState : uint8_t { kNone, kConnect, kConnecting, kHandshake, kTransfer, kConnected };
@@ -75,10 +85,13 @@ class Replication {
   const ReplicaPeer* find_replica(std::string_view host, int64_t port) const;
   /// A replica that has acknowledged everything.
   bool first_caught_up(std::string& host, int64_t& port) const;
-  size_t backlog_bytes() const { return backlog_ ? backlog_->size() : 0; }
-  /// The backlog and what replicas have not read yet.
+  size_t backlog_bytes() const { return backlog_ ? backlog_->memory() : 0; }
+  /// Memory of what replicas have not taken yet, and of the backlog.
   size_t buffered_bytes() const;
+  /// Bytes in memory that only wait for this replica and those before it.
+  size_t pinned_by(const family::Session& session) const;
   void ask_for_acknowledgements(Now now);
+  void ping_period_changed(Now now);
   /// Log lines at the end: who lags, how many do not.
   void report_lag(Now now) const;
   size_t good_replicas(Now now) const;
@@ -93,7 +106,10 @@ class Replication {
   void drained(family::Session& session, Now now);
 
   // As a replica.
+  /// An order: whatever we hold, the primary's data is taken.
   void replicate_from(const std::string& host, int port, Now now);
+  /// The primary was refused: an order to follow it is not one to leave things as they are.
+  bool waits_for_order() const { return objection_ != Objection::kNone; }
   void link_connected(family::Session& session, Now now);
   void link_received(family::Session& session, std::string_view bytes, Now now);
   void link_closed(family::Session& session, Closed why, Now now);
@@ -101,8 +117,18 @@ class Replication {
   bool snapshot_running() const { return snapshot_ != nullptr; }
   /// Ends a payload under way: its replicas ask again.
   void abandon_payload();
-  /// The identity a loaded file carries.
-  void adopt_identity(const std::string& id, int64_t offset);
+  /// The place in a history that a loaded file carries. A primary begins a history of its own there, which replicas
+  /// of the old one may follow: what the file lacks, others may have. `age` of the file, if it tells.
+  void adopt_identity(const std::string& id, int64_t offset, int stream_db, std::optional<Duration> age);
+  /// The database the stream is in: where a reader that begins here has to begin.
+  int stream_db() const;
+
+  // Protected restart.
+  void read_mark();
+  bool file_data(JobId job, std::string_view bytes);
+  bool job_done(JobId job, int status, Now now);
+  /// Somebody said that what we have is the data.
+  void confirm_primary();
 
   void session_gone(family::Session& session, Now now);
   void role(family::Context& context) const;
@@ -112,6 +138,18 @@ class Replication {
   void check_invariants() const;
 
  private:
+  /// The image of one cut, on its way to one or more replicas.
+  struct Payload {
+    repl::Spool spool;
+    int64_t offset = 0;  // of the cut
+    std::string id;
+    bool complete = false;
+  };
+  /// A chunk being written: of which payload, 0 = of the stream.
+  struct Storing {
+    uint64_t payload = 0;
+    uint64_t chunk = 0;
+  };
   struct Wait {
     family::ClientId client;
     int64_t replicas;
@@ -131,10 +169,28 @@ class Replication {
   bool take_over(family::Context& context);
   bool try_partial(family::Context& context, ReplicaPeer& peer);
   void start_cut(Now now);
+  bool join_cut(family::Session& session, ReplicaPeer& peer);
+  void begin_payload(family::Session& session, ReplicaPeer& peer, uint64_t number);
   bool wants_payload() const;
   void pump_payload(Now now);
-  void finish_payload(Now now);
+  /// Queues what of the payload and the stream this replica can take now.
+  void pump_peer(family::Session& session, ReplicaPeer& peer, Now now);
+  void pump_stream(family::Session& session, ReplicaPeer& peer);
+  void finish_payload(family::Session& session, ReplicaPeer& peer, Now now);
   void abort_payload(std::string_view why);
+  // Spools.
+  repl::Spool::Limits backlog_limits() const;
+  void store(repl::Spool& spool, uint64_t payload);
+  void stored(const Storing& done, int status, Now now);
+  void store_again(Now now);
+  std::string chunk_path(uint64_t number) const;
+  void remove_chunks(const std::vector<repl::Spool::Chunk>& chunks);
+  void read_back(ReplicaPeer& peer, const repl::Spool::Chunk& chunk);
+  void take_read(family::Session& session, ReplicaPeer& peer, std::string_view bytes);
+  void read_done(family::Session& session, ReplicaPeer& peer, int status, Now now);
+  void trim_spools();
+  size_t spilled_bytes() const;
+  void slow_writers(Now now);
   void go_online(family::Session& session, ReplicaPeer& peer, Now now);
   void on_ack(family::Session& session, int64_t offset, std::optional<int64_t> fsynced, Now now);
 
@@ -150,9 +206,17 @@ class Replication {
   void open_link(const std::string& address, Now now);
   void drop_link(Now now);
   void retry_link(Now now, Duration delay);
+  bool accepts_primary(const std::string& info, Now now);
+  bool mark_data(JobId job, std::string_view bytes);
+  bool mark_done(JobId job);
+  std::string mark_path() const;
+  void keep_mark(Now now);
+  void judge_start();
+  bool refuses_to_feed(family::Context& context, const ReplicaPeer* peer);
   bool take_step(family::Session& session, const repl::ReplicaLink::Step& step, Now now);
   void begin_full(const std::string& id, int64_t offset, Now now);
   bool load_payload(std::string_view bytes, Now now);
+  void drop_copy();
   bool fail_load(const std::string& error, Now now);
   bool finish_load(family::Session& session, Now now);
   void apply_stream(family::Session& session, std::string_view bytes, Now now);
@@ -164,11 +228,17 @@ class Replication {
   std::string id2_ = std::string(40, '0');
   int64_t second_offset_ = -1;
   int64_t offset_ = 0;
-  std::optional<repl::Backlog> backlog_;
+  std::optional<repl::Spool> backlog_;
   Mono no_replicas_since_{};
 
   std::map<family::ClientId, ReplicaPeer> peers_;
   std::unique_ptr<persist::Snapshot> snapshot_;
+  std::map<uint64_t, Payload> payloads_;  // the last one is being made while there is a snapshot
+  uint64_t last_payload_ = 0;
+  std::map<JobId, Storing> storing_;
+  std::set<JobId> abandoned_reads_;  // for replicas that are gone
+  uint64_t last_chunk_ = 0;
+  Mono store_again_at_ = kNever;
   std::vector<Wait> waits_;
   Mono next_ping_ = Mono::min();
 
@@ -177,12 +247,27 @@ class Replication {
   ConnId link_conn_;
   std::optional<JobId> resolve_job_;
   std::unique_ptr<persist::RdbLoader> loader_;
+  std::optional<JobId> copy_;  // the payload on its way to the RDB file
   std::string pending_id_;
   int64_t pending_offset_ = 0;
-  Mono link_heard_{};  // last byte from the primary
+  int stream_db_ = 0;             // of the primary's stream, behind the last whole unit
+  std::string open_transaction_;  // bytes of the stream from its MULTI on: no part of our history before EXEC
+  Mono link_heard_{};             // last byte from the primary
   Mono retry_at_ = kNever;
   Mono next_ack_ = kNever;
   Mono link_down_since_{};
+  // Protection of what we hold against a primary that lost it.
+  bool ordered_ = false;             // somebody said whom to follow, and that has not succeeded yet
+  Mono last_contact_ = Mono::min();  // with a primary that had our history
+  Objection objection_ = Objection::kNone;
+  // Protection of our replicas against what we lost.
+  std::optional<JobId> mark_job_;  // of reading the mark
+  std::string mark_;               // the history written there
+  std::string lost_id_;            // our replicas had it, we do not
+  bool restored_ = false;          // id2_ and second_offset_ are where the file at start ended
+  bool start_judged_ = false;
+  Mono next_mark_ = Mono::min();
+  Objection fed_nobody_ = Objection::kNone;  // what a replica was told
   int quick_retries_ = 0;
 };
 

@@ -19,11 +19,6 @@ namespace {
 using family::Role;
 using family::Session;
 
-/// Payload bytes queued for a replica before the snapshot waits for its socket.
-constexpr size_t kPayloadAhead = 1 << 20;
-/// Bytes of the image made in one turn, so that commands get their turns in between.
-constexpr size_t kSnapshotSlice = 64 * 1024;
-
 }  // namespace
 
 void Replication::psync(family::Context& context) {
@@ -36,6 +31,9 @@ void Replication::psync(family::Context& context) {
   if (!settings.replicaof_host.empty() && link_state_ != LinkState::kConnected) {
     return context.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
   }
+  const bool old_sync = context.spec.name == "sync";
+  const auto known = peers_.find(session.id);
+  if (!old_sync && refuses_to_feed(context, known == peers_.end() ? nullptr : &known->second)) return;
   ReplicaPeer& peer = peers_[session.id];
   if (session.held) {  // from here on its output waits for nothing
     session.held->mark(engine_.aof_->fed());
@@ -43,7 +41,7 @@ void Replication::psync(family::Context& context) {
   }
   session.role = Role::kReplica;
   peer.ack_time = context.now.mono;
-  peer.old_sync = context.spec.name == "sync";
+  peer.old_sync = old_sync;
   engine_.log(LogLevel::kNotice, fmt::format("Replica {} asks for synchronization", peer_name(session, peer)));
   if (next_ping_ == Mono::min())
     next_ping_ = context.now.mono + std::chrono::seconds(settings.repl_ping_replica_period_s);
@@ -58,6 +56,7 @@ void Replication::psync(family::Context& context) {
                 fmt::format("Replication backlog created, my new replication IDs are '{}' and '{}'", id_, id2_));
   }
   peer.state = ReplicaPeer::State::kWaitCut;
+  join_cut(session, peer);
 }
 
 bool Replication::take_over(family::Context& context) {
@@ -100,127 +99,18 @@ bool Replication::try_partial(family::Context& context, ReplicaPeer& peer) {
   }
   OutQueue& out = engine_.output_of(context.session);
   out.append(peer.capa_psync2 ? fmt::format("+CONTINUE {}\r\n", id_) : "+CONTINUE\r\n");
-  const repl::Backlog::Pieces pieces = backlog_->from(*wanted);
-  out.append(pieces.first);
-  out.append(pieces.second);
+  peer.next = *wanted;
   peer.state = ReplicaPeer::State::kOnline;
+  pump_stream(context.session, peer);
+  keep_mark(context.now);
   peer.ack_offset = *wanted - 1;
   ++engine_.state_.stats.sync_partial_ok;
   engine_.log(
       LogLevel::kNotice,
       fmt::format("Partial resynchronization request from {} accepted. Sending {} bytes of backlog starting from "
                   "offset {}.",
-                  peer_name(context.session, peer), pieces.first.size() + pieces.second.size(), *wanted));
+                  peer_name(context.session, peer), backlog_->end() - *wanted, *wanted));
   return true;
-}
-
-// Payloads.
-
-/// Every replica that waits shares this snapshot and the offset of its cut.
-void Replication::start_cut(Now now) {
-  HF_ASSERT(!snapshot_ && backlog_);
-  engine_.flush_effects(now);
-  engine_.log(LogLevel::kNotice, "Starting BGSAVE for SYNC with target: replicas sockets");
-  snapshot_ = engine_.saving_->make_snapshot(now);
-  engine_.propagator_.forget_db();
-  for (auto& [client, peer] : peers_) {
-    if (peer.state != ReplicaPeer::State::kWaitCut) continue;
-    Session& session = *engine_.clients_.find_by_id(client);
-    OutQueue& out = engine_.output_of(session);
-    if (!peer.old_sync) out.append(fmt::format("+FULLRESYNC {} {}\r\n", id_, offset_));
-    if (peer.capa_eof) {
-      peer.mark = engine_.state_.prng.hex(40);
-      out.append("$EOF:" + peer.mark + "\r\n");
-    }
-    peer.state = ReplicaPeer::State::kPayload;
-    peer.ack_offset = offset_;
-  }
-}
-
-/// Whether some replica of the running payload has room.
-bool Replication::wants_payload() const {
-  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& row) {
-    if (row.second.state != ReplicaPeer::State::kPayload) return false;
-    return row.second.mark.empty() || engine_.clients_.find_by_id(row.first)->output.size() < kPayloadAhead;
-  });
-}
-
-void Replication::pump_payload(Now now) {
-  if (!wants_payload()) return;
-  const bool complete = snapshot_->slice(kSnapshotSlice, Duration(engine_.state_.settings.rdb_key_save_delay_us), now);
-  const std::string bytes = snapshot_->take();
-  for (auto& [client, peer] : peers_) {
-    if (peer.state != ReplicaPeer::State::kPayload) continue;
-    if (peer.mark.empty()) {
-      peer.payload.append(bytes);
-    } else {
-      engine_.output_of(*engine_.clients_.find_by_id(client)).append(bytes);
-    }
-  }
-  if (complete) finish_payload(now);
-}
-
-void Replication::finish_payload(Now now) {
-  snapshot_.reset();
-  for (auto& [client, peer] : peers_) {
-    if (peer.state != ReplicaPeer::State::kPayload) continue;
-    Session& session = *engine_.clients_.find_by_id(client);
-    OutQueue& out = engine_.output_of(session);
-    peer.ack_time = now.mono;
-    if (peer.mark.empty()) {
-      out.append(fmt::format("${}\r\n", peer.payload.size()));
-      out.append(peer.payload);
-      std::string().swap(peer.payload);
-      go_online(session, peer, now);
-    } else {
-      // COMPAT: a stock replica finds the mark only at the end of what it has read, so nothing may follow it until the
-      // replica's first acknowledgement.
-      out.append(peer.mark);
-      peer.state = ReplicaPeer::State::kWaitAck;
-      engine_.log(
-          LogLevel::kNotice,
-          fmt::format("Streamed replica with replica {} (socket). Waiting for REPLCONF ACK from replica to enable "
-                      "streaming",
-                      peer_name(session, peer)));
-    }
-  }
-}
-
-void Replication::abort_payload(std::string_view why) {
-  engine_.log(LogLevel::kNotice, fmt::format("Diskless rdb transfer, {}, ending the snapshot", why));
-  snapshot_.reset();
-}
-
-void Replication::abandon_payload() {
-  if (!snapshot_) return;
-  abort_payload("the dataset is needed otherwise");
-  for (auto& [client, peer] : peers_) {
-    if (peer.state == ReplicaPeer::State::kPayload) {
-      Session& session = *engine_.clients_.find_by_id(client);
-      session.close_after_reply = true;
-    }
-  }
-}
-
-void Replication::go_online(Session& session, ReplicaPeer& peer, Now now) {
-  peer.state = ReplicaPeer::State::kOnline;
-  peer.ack_time = now.mono;
-  OutQueue& out = engine_.output_of(session);
-  while (!peer.held.empty()) {
-    std::string_view pieces[8];
-    const size_t count = peer.held.peek(pieces);
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; ++i) {
-      out.append(pieces[i]);
-      bytes += pieces[i].size();
-    }
-    peer.held.consume(bytes);
-  }
-  engine_.log(LogLevel::kNotice, fmt::format("Synchronization with replica {} succeeded", peer_name(session, peer)));
-}
-
-void Replication::drained(Session& session, Now now) {
-  if (snapshot_ && peers_.contains(session.id)) pump_payload(now);
 }
 
 void Replication::drop_replicas(Now now) {
@@ -256,6 +146,7 @@ void Replication::replconf(family::Context& context) {
     } else if (equal_ignoring_case(option, "capa")) {
       if (equal_ignoring_case(value, "eof")) peers_[session.id].capa_eof = true;
       if (equal_ignoring_case(value, "psync2")) peers_[session.id].capa_psync2 = true;
+      if (value == repl::kOrderedCapa) peers_[session.id].ordered = true;
     } else if (equal_ignoring_case(option, "ack")) {
       // No reply: the replica reads our stream on this connection.
       if (session.role != Role::kReplica || !number) return;
@@ -376,14 +267,6 @@ size_t Replication::replicas() const {
   }));
 }
 
-size_t Replication::buffered_bytes() const {
-  size_t bytes = backlog_bytes();
-  for (const auto& [client, peer] : peers_) {
-    bytes += engine_.clients_.find_by_id(client)->output.size() + peer.held.size() + peer.payload.size();
-  }
-  return bytes;
-}
-
 bool Replication::all_caught_up() const {
   return std::all_of(peers_.begin(), peers_.end(), [&](const auto& row) {
     return row.second.state == ReplicaPeer::State::kHandshake || row.second.ack_offset == offset_;
@@ -423,6 +306,11 @@ void Replication::ping_replicas(Now now) {
   std::string ping;
   codec::append_request(ping, {"PING"});
   feed(ping, now);
+}
+
+void Replication::ping_period_changed(Now now) {
+  next_ping_ =
+      std::min(next_ping_, now.mono + std::chrono::seconds(engine_.state_.settings.repl_ping_replica_period_s));
 }
 
 void Replication::drop_silent_replicas(Now now) {

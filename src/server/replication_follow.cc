@@ -34,6 +34,9 @@ void Replication::replicate_from(const std::string& host, int port, Now now) {
   settings.replicaof_port = host.empty() ? 0 : port;
   drop_link(now);
   quick_retries_ = 0;
+  confirm_primary();
+  ordered_ = !host.empty();
+  objection_ = Objection::kNone;
   if (host.empty()) {
     link_state_ = LinkState::kNone;
     retry_at_ = kNever;
@@ -47,7 +50,10 @@ void Replication::replicate_from(const std::string& host, int port, Now now) {
     }
   } else {
     // What we hold may be a prefix of the new primary's history: our own id and offset are offered to it.
-    if (!was_replica) link_down_since_ = now.mono;
+    if (!was_replica) {
+      link_down_since_ = now.mono;
+      stream_db_ = std::max(engine_.propagator_.selected_db(), 0);
+    }
     if (backlog_ == std::nullopt && offset_ > 0) ensure_backlog();
     link_state_ = LinkState::kConnect;
     retry_at_ = now.mono;
@@ -108,7 +114,10 @@ void Replication::link_connected(Session& session, Now now) {
   repl::ReplicaLinkOptions options;
   options.user = settings.masteruser;
   options.password = settings.masterauth;
-  options.announced_port = settings.replica_announce_port != 0 ? settings.replica_announce_port : settings.port;
+  const bool secure = settings.tls.replication && settings.tls.port != 0;
+  options.announced_port = settings.replica_announce_port != 0 ? settings.replica_announce_port
+                           : secure                            ? settings.tls.port
+                                                               : settings.port;
   options.announced_ip = settings.replica_announce_ip;
   if (backlog_) {
     options.replication_id = id_;
@@ -118,6 +127,8 @@ void Replication::link_connected(Session& session, Now now) {
   } else {
     engine_.log(LogLevel::kNotice, "Partial resynchronization not possible (no cached master)");
   }
+  options.ordered = ordered_;
+  options.ask_facts = settings.replica_protect_data && !ordered_ && backlog_ && engine_.state_.data->size() > 0;
   options.failover = engine_.failover_->state() == Failover::State::kInProgress;
   link_.emplace(std::move(options));
   link_state_ = LinkState::kHandshake;
@@ -128,7 +139,8 @@ void Replication::link_connected(Session& session, Now now) {
 void Replication::link_closed(Session& session, Closed why, Now) {
   if (session.conn != link_conn_) return;
   if (link_state_ == LinkState::kConnecting) {
-    engine_.log(LogLevel::kWarning, fmt::format("Error condition on socket for SYNC: {}", error_text(why.error)));
+    engine_.log(LogLevel::kWarning, fmt::format("Error condition on socket for SYNC: {}",
+                                                why.reason == CloseReason::kTls ? why.text : error_text(why.error)));
   } else if (link_state_ == LinkState::kTransfer) {
     engine_.log(LogLevel::kWarning, "I/O error trying to sync with MASTER: connection lost");
   } else if (link_state_ == LinkState::kHandshake) {
@@ -156,6 +168,14 @@ bool Replication::take_step(Session& session, const repl::ReplicaLink::Step& ste
     case Kind::kNotice:
       engine_.log(LogLevel::kNotice, step.text);
       return true;
+    case Kind::kFacts:
+      if (accepts_primary(step.text, now)) {
+        link_->synchronize(engine_.output_of(session));
+        return true;
+      }
+      drop_link(now);
+      retry_link(now, kRetryPeriod);
+      return false;
     case Kind::kFullResync:
       engine_.failover_->answered(true, now);
       begin_full(step.id, step.offset, now);
@@ -198,10 +218,24 @@ void Replication::begin_full(const std::string& id, int64_t offset, Now now) {
   link_state_ = LinkState::kTransfer;
   // The present data keeps serving until all of the new data has arrived and proved whole.
   loader_ = engine_.saving_->make_loader(false, now);
+  drop_copy();
+  const auto& accepted = engine_.state_.settings.accepted;
+  const auto diskless = accepted.find("repl-diskless-load");
+  if (diskless == accepted.end() || diskless->second == "disabled") {
+    // COMPAT: the payload becomes the RDB file: a restart goes on from there.
+    copy_ = engine_.next_job();
+    engine_.act(action::BeginFile{*copy_, engine_.saving_->file_path(), 0644});
+  }
   publish_view();
 }
 
+void Replication::drop_copy() {
+  if (copy_) engine_.act(action::AbandonFile{*copy_});
+  copy_.reset();
+}
+
 bool Replication::load_payload(std::string_view bytes, Now now) {
+  if (copy_) engine_.act(action::AppendFile{*copy_, std::string(bytes)});
   if (loader_->feed(bytes) != persist::RdbLoader::Status::kError) return true;
   return fail_load(loader_->error(), now);
 }
@@ -217,13 +251,16 @@ bool Replication::fail_load(const std::string& error, Now now) {
 bool Replication::finish_load(Session& session, Now now) {
   if (loader_->finish() != persist::RdbLoader::Status::kDone) return fail_load(loader_->error(), now);
   drop_replicas(now);
+  stream_db_ = loader_->info().repl_stream_db.value_or(0);
   engine_.saving_->adopt(*loader_);
   loader_.reset();
+  if (copy_) engine_.act(action::CommitFile{*std::exchange(copy_, std::nullopt)});
   engine_.aof_->dataset_replaced(now);
   id_ = pending_id_;
   offset_ = pending_offset_;
   id2_ = std::string(40, '0');
   second_offset_ = -1;
+  if (backlog_) remove_chunks(backlog_->chunks());
   backlog_.reset();
   ensure_backlog();
   engine_.log(LogLevel::kNotice, "MASTER <-> REPLICA sync: Finished with success");
@@ -234,7 +271,10 @@ bool Replication::finish_load(Session& session, Now now) {
 void Replication::link_up(Session& session, Now now) {
   link_state_ = LinkState::kConnected;
   quick_retries_ = 0;
-  session.db = 0;
+  ordered_ = false;
+  objection_ = Objection::kNone;
+  // A primary that continues does not repeat its SELECT.
+  session.db = static_cast<size_t>(stream_db_) < engine_.state_.data->databases() ? stream_db_ : 0;
   publish_view();
   // At once: a primary that streamed the payload waits for this before it goes on.
   send_ack(session, now);
@@ -270,7 +310,12 @@ void Replication::apply_stream(Session& session, std::string_view bytes, Now now
     if (!session.input.args().empty()) {
       engine_.dispatcher_.dispatch(engine_.dispatch_host(), session, session.input.args(), now);
     }
-    feed(raw, now);
+    open_transaction_ += raw;
+    if (!session.transaction.open) {
+      feed(open_transaction_, now);
+      open_transaction_.clear();
+      stream_db_ = session.db;
+    }
     engine_.flush_effects(now);  // for our own append-only file
     if (engine_.clients_.find(conn) == nullptr) return;
   }

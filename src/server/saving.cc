@@ -12,6 +12,7 @@
 #include "family/lookup.h"
 #include "persist/rdb_load.h"
 #include "persist/snapshot.h"
+#include "server/aof.h"
 #include "server/engine.h"
 #include "server/replication.h"
 #include "server/shutdown.h"
@@ -35,6 +36,10 @@ std::string Saving::file_path() const {
   return settings.dir + (settings.dir.ends_with('/') ? "" : "/") + settings.dbfilename;
 }
 
+bool Saving::slot_free() const {
+  return !running() && !engine_.replication_->snapshot_running() && !engine_.aof_->holds_snapshot();
+}
+
 // Conversions.
 
 std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, Image image) const {
@@ -45,8 +50,7 @@ std::unique_ptr<persist::Snapshot> Saving::make_snapshot(Now now, Image image) c
   info.used_memory = state.data->used_memory();
   info.aof_base = image == Image::kLog;
   if (engine_.replication_->keeps_stream() && image != Image::kLog) {
-    info.replication = {std::max(engine_.propagator_.selected_db(), 0), engine_.replication_->id(),
-                        engine_.replication_->offset()};
+    info.replication = {engine_.replication_->stream_db(), engine_.replication_->id(), engine_.replication_->offset()};
   }
   for (const auto& [name, library] : state.libraries.all()) info.functions.push_back(library.code);
   persist::SaveOptions options;
@@ -81,17 +85,19 @@ std::unique_ptr<persist::RdbLoader> Saving::make_loader(bool as_primary, Now now
 
 void Saving::adopt(persist::RdbLoader& loader) {
   abandon();
+  engine_.aof_->abandon_rewrite();  // a snapshot must not outlive its dataset
   family::State& state = engine_.state_;
   for (const auto& [watched, _] : state.watchers) {
     family::touch_watchers(state, engine_, watched.first, watched.second);
   }
+  family::tell_all_changed(state, engine_);
   const std::string problem = state.libraries.restore(loader.functions(), script::Libraries::Policy::kFlush);
   if (!problem.empty()) engine_.log(LogLevel::kWarning, "Failed creating a function library from the file: " + problem);
   state.data = loader.take();
 }
 
 std::string Saving::reload(Now now) {
-  if (running() || engine_.replication_->snapshot_running()) return std::string(kInProgress);
+  if (!slot_free()) return std::string(kInProgress);
   std::string image;
   {
     const auto snapshot = make_snapshot(now, Image::kNewest);
@@ -149,7 +155,10 @@ void Saving::finish_load(int status, Now now) {
   engine_.log(LogLevel::kNotice, fmt::format("DB loaded from disk: {:.3f} seconds",
                                              static_cast<double>((now.mono - load_started_).count()) / 1e6));
   if (info.repl_id.size() == 40 && info.repl_offset) {
-    engine_.replication_->adopt_identity(info.repl_id, *info.repl_offset);
+    std::optional<Duration> age;
+    if (info.ctime_seconds)
+      age = std::chrono::seconds(std::clamp<int64_t>(unix_seconds(now.wall) - *info.ctime_seconds, -1, 1LL << 33));
+    engine_.replication_->adopt_identity(info.repl_id, *info.repl_offset, info.repl_stream_db.value_or(0), age);
   }
 }
 
@@ -176,28 +185,67 @@ void Saving::abandon() {
   for (const family::ClientId id : std::exchange(waiting_, {})) {
     engine_.unblock(id, [](command::Reply& reply) { reply.error("ERR the dataset was replaced while it was saved"); });
   }
+  answer_flushed();
+}
+
+void Saving::answer_flushed() {
+  changes_flushed_ = 0;
+  for (const family::ClientId id : std::exchange(waiting_flushed_, {})) {
+    engine_.unblock(id, [](command::Reply& reply) { reply.ok(); });
+  }
 }
 
 void Saving::save(family::Context& context) {
   if (running()) return context.reply.error(kInProgress);
   waiting_.push_back(context.session.id);
   context.session.blocked = true;
-  if (engine_.replication_->snapshot_running()) {
-    scheduled_ = true;  // the slot is free as soon as the replicas have their payload
+  if (!slot_free()) {
+    scheduled_ = true;  // until replicas have their payload, or the append-only file its base
   } else {
     start_file(context.now);
   }
 }
 
 void Saving::background_save(family::Context& context, bool schedule) {
-  if (running() && !schedule) return context.reply.error(kInProgress);
-  if (running() || engine_.replication_->snapshot_running()) {
+  if (running() || engine_.replication_->snapshot_running()) return context.reply.error(kInProgress);
+  if (!slot_free()) {
+    if (!schedule) {
+      return context.reply.error(
+          "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to "
+          "schedule "
+          "a BGSAVE whenever possible.");
+    }
     scheduled_ = true;
     return context.reply.simple("Background saving scheduled");
   }
   start_file(context.now);
   engine_.log(LogLevel::kNotice, fmt::format("Background saving started by pid {}", engine_.options_.pid));
   context.reply.simple("Background saving started");
+}
+
+bool Saving::save_flushed(family::Context& context) {
+  if (engine_.state_.settings.save.empty() || engine_.state_.loading) return false;
+  if (committing_ || engine_.replication_->snapshot_running() || engine_.aof_->holds_snapshot()) {
+    scheduled_ = true;
+    return false;
+  }
+  // Whoever waits for the file of the data that is gone waits for this one.
+  std::vector<family::ClientId> waiting = std::exchange(waiting_, {});
+  std::vector<family::ClientId> flushed = std::exchange(waiting_flushed_, {});
+  const uint64_t before = changes_flushed_;
+  abandon();
+  start_file(context.now);
+  waiting_ = std::move(waiting);
+  waiting_flushed_ = std::move(flushed);
+  family::SaveState& saving = engine_.state_.saving;
+  changes_flushed_ = before + std::exchange(saving.changes_since_save, 0) + context.dirty;
+  changes_at_start_ = 0;
+  const bool can_wait =
+      context.session.role == family::Role::kNormal && !engine_.in_exec() && !context.session.in_script;
+  if (!can_wait) return true;
+  waiting_flushed_.push_back(context.session.id);
+  context.session.blocked = true;
+  return true;
 }
 
 bool Saving::save_point_reached(Now now) const {
@@ -211,7 +259,7 @@ bool Saving::save_point_reached(Now now) const {
 }
 
 void Saving::start_when_due(Now now) {
-  if (engine_.state_.loading || engine_.shutdown_->initiated() || engine_.replication_->snapshot_running()) return;
+  if (engine_.state_.loading || engine_.shutdown_->initiated() || !slot_free()) return;
   if (scheduled_) {
     scheduled_ = false;
     return start_file(now);
@@ -243,7 +291,7 @@ Mono Saving::next_slice(const persist::Snapshot& snapshot) const {
 
 Mono Saving::next_deadline() const {
   if (snapshot_) return next_slice(*snapshot_);
-  if (scheduled_ && !running()) return engine_.now_.mono;
+  if (scheduled_ && slot_free()) return engine_.now_.mono;
   const family::SaveState& saving = engine_.state_.saving;
   if (running() || saving.changes_since_save == 0 || engine_.state_.settings.save.empty()) return kNever;
   return engine_.now_.mono + 1s;  // save points count whole seconds
@@ -273,17 +321,21 @@ void Saving::finish_file(int status, Now now) {
     saving.last_save_unix_s = unix_seconds(now.wall);
     ++saving.saves;
     engine_.log(LogLevel::kNotice, "DB saved on disk");
-    if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kNotice, "Background saving terminated with success");
+    if (waiting_.empty() && waiting_flushed_.empty() && !for_exit_)
+      engine_.log(LogLevel::kNotice, "Background saving terminated with success");
   } else {
+    saving.changes_since_save += changes_flushed_;
     engine_.log(LogLevel::kWarning,
                 fmt::format("Error moving temp DB file on the final destination {} (in server root "
                             "dir {}): {}",
                             engine_.state_.settings.dbfilename, engine_.state_.settings.dir, error_text(status)));
-    if (waiting_.empty() && !for_exit_) engine_.log(LogLevel::kWarning, "Background saving error");
+    if (waiting_.empty() && waiting_flushed_.empty() && !for_exit_)
+      engine_.log(LogLevel::kWarning, "Background saving error");
   }
   for (const family::ClientId id : std::exchange(waiting_, {})) {
     engine_.unblock(id, [&](command::Reply& reply) { status == 0 ? reply.ok() : reply.error("ERR"); });
   }
+  answer_flushed();
   if (!for_exit_) return;
   if (scheduled_) {
     scheduled_ = false;

@@ -38,12 +38,17 @@ class Saving {
 
   void save(family::Context& context);
   void background_save(family::Context& context, bool schedule);
+  /// Services::save_flushed.
+  bool save_flushed(family::Context& context);
   /// The last save; Shutdown::saved follows.
   void save_for_exit(Now now);
   /// DEBUG RELOAD. Empty = done, else the error's text.
   std::string reload(Now now);
 
+  std::string file_path() const;
   bool running() const { return snapshot_ != nullptr || committing_; }
+  /// No snapshot is being made for anybody.
+  bool slot_free() const;
   /// A snapshot is being made for the file.
   bool writes_file() const { return snapshot_ != nullptr; }
   /// Ends a running save without a file: the dataset is about to be replaced.
@@ -69,8 +74,8 @@ class Saving {
   void finish_file(int status, Now now);
   void finish_load(int status, Now now);
   void start_when_due(Now now);
+  void answer_flushed();
   bool save_point_reached(Now now) const;
-  std::string file_path() const;
 
   Engine& engine_;
   std::optional<JobId> load_job_;
@@ -82,9 +87,11 @@ class Saving {
   std::optional<JobId> file_job_;
   bool committing_ = false;
   uint64_t changes_at_start_ = 0;
-  std::vector<family::ClientId> waiting_;  // clients answered when the running file is done
-  bool scheduled_ = false;                 // another save follows when the slot is free
-  bool for_exit_ = false;                  // the server ends when the file is there
+  uint64_t changes_flushed_ = 0;                   // FLUSHALL's and those before it: they count again if its file fails
+  std::vector<family::ClientId> waiting_;          // clients answered when the running file is done
+  std::vector<family::ClientId> waiting_flushed_;  // the same, whatever became of the file
+  bool scheduled_ = false;                         // another save follows when the slot is free
+  bool for_exit_ = false;                          // the server ends when the file is there
   Mono last_try_ = Mono::min();
 };
 

@@ -111,7 +111,7 @@ std::string ScriptRun::refuse(SpecIndex index, script::Words words) {
     const acl::Verdict verdict = user.check(index, words);
     if (verdict.denied != acl::Denied::kNo) {
       family::note_denial(state, engine_, caller_.session, {spec, words, verdict}, acl::LogContext::kLua, caller_.now);
-      return "ACL failure in script: " + family::denial_text(user, {spec, words, verdict}, false);
+      return "ACL failure in script: " + acl::denial_text(user, {spec, words, verdict}, false);
     }
   }
   std::string error = refuse_write(spec);

@@ -5,6 +5,7 @@
 #include "base/error_text.h"
 #include "server/aof.h"
 #include "server/engine.h"
+#include "server/listeners.h"
 #include "server/replication.h"
 #include "server/saving.h"
 
@@ -117,7 +118,7 @@ void Shutdown::end() {
   const family::Settings& settings = engine_.state_.settings;
   if (settings.daemonize || !settings.pidfile.empty()) engine_.log(LogLevel::kNotice, "Removing the pid file.");
   engine_.log(LogLevel::kWarning, "Redis is now ready to exit, bye bye...");
-  for (const auto& [listener, address] : engine_.listeners_) engine_.act(action::CloseListener{listener});
+  engine_.listeners_->close_all();
   engine_.act(action::Exit{0});
 }
 

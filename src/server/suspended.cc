@@ -51,12 +51,15 @@ Suspended::~Suspended() {
 }
 
 bool Suspended::may_stop(const family::Session& session, std::span<const std::string_view> argv) {
-  const char first = argv[0].empty() ? '\0' : to_lower(argv[0][0]);
-  if (first != 'e' && first != 'f') return false;
-  const command::SpecIndex index = command::find_command(argv[0]);
-  if (index == command::kNoSpec) return false;
-  const command::Spec& spec = command::spec_at(index);
-  return family::runs_script(spec) || (spec.name == "exec" && session.transaction.open);
+  // Asked of every request: two letters tell most others apart before the catalogue is looked at.
+  const std::string_view name = argv[0];
+  if (name.size() < 4) return false;
+  const char first = to_lower(name[0]);
+  const char second = to_lower(name[1]);
+  if (first == 'e' && second == 'x') return session.transaction.open && equal_ignoring_case(name, "exec");
+  if (!(first == 'e' && second == 'v') && !(first == 'f' && second == 'c')) return false;
+  const command::SpecIndex index = command::find_command(name);
+  return index != command::kNoSpec && family::runs_script(command::spec_at(index));
 }
 
 void Suspended::switch_to_worker() {
@@ -204,6 +207,8 @@ void Suspended::replay(const DeferredInput& input, Now now) {
       return engine_.listening(input.listener, input.local, input.number, now);
     case DeferredInput::Kind::kConnected:
       return engine_.connected(input.conn, input.local, input.peer, now);
+    case DeferredInput::Kind::kSecured:
+      return engine_.secured(input.conn, {}, now);
     case DeferredInput::Kind::kReceived:
       if (family::Session* session = engine_.clients_.find(input.conn); session != nullptr && session->reading_paused) {
         session->reading_paused = false;

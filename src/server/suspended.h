@@ -25,7 +25,17 @@ class Engine;
 
 /// An input that came while a script was left in the middle.
 struct DeferredInput {
-  enum class Kind : uint8_t { kListening, kConnected, kReceived, kDrained, kFileData, kJobDone, kResolved, kSignal };
+  enum class Kind : uint8_t {
+    kListening,
+    kConnected,
+    kSecured,
+    kReceived,
+    kDrained,
+    kFileData,
+    kJobDone,
+    kResolved,
+    kSignal
+  };
   Kind kind{};
   ConnId conn{};
   ListenerId listener{};

@@ -39,7 +39,20 @@ struct Heap::Page {
   char* block(uint32_t index) { return reinterpret_cast<char*>(this) + kHeaderBytes + size_t{index} * size_class * 8; }
 };
 
-Heap::~Heap() { HF_ASSERT(used_ == 0); }
+Heap::~Heap() {
+  HF_ASSERT(used_ == 0);
+  purge();
+}
+
+void Heap::purge() {
+  while (spare_ != nullptr) {
+    Page* const page = spare_;
+    spare_ = page->next;
+    std::free(page);
+  }
+  pages_ -= spares_;
+  spares_ = 0;
+}
 
 size_t Heap::class_bytes(size_t bytes) {
   return bytes <= kSmallMax ? (bytes + 7) & ~size_t{7} : (bytes + 15) & ~size_t{15};
@@ -88,9 +101,30 @@ void Heap::release(void* block, size_t bytes) {
   if (page->live-- == page->capacity) link(page);
   if (page->live == 0) {
     unlink(page);
+    retire(page);
+  }
+}
+
+void Heap::retire(Page* page) {
+  if (spares_ == kSpareMax) {
     --pages_;
     std::free(page);
+    return;
   }
+  page->next = spare_;
+  spare_ = page;
+  ++spares_;
+}
+
+Heap::Page* Heap::take_page() {
+  if (spare_ == nullptr) {
+    ++pages_;
+    return static_cast<Page*>(std::aligned_alloc(kPageBytes, kPageBytes));
+  }
+  Page* const page = spare_;
+  spare_ = page->next;
+  --spares_;
+  return page;
 }
 
 void* Heap::allocate_aligned(size_t bytes) {
@@ -109,7 +143,7 @@ void Heap::release_aligned(void* block, size_t bytes) {
 }
 
 Heap::Page* Heap::new_page(size_t size_class) {
-  auto* const page = static_cast<Page*>(std::aligned_alloc(kPageBytes, kPageBytes));
+  Page* const page = take_page();
   HF_ASSERT(page != nullptr);
   static_assert(sizeof(Page) <= kHeaderBytes);
   page->free = nullptr;
@@ -117,7 +151,6 @@ Heap::Page* Heap::new_page(size_t size_class) {
   page->live = 0;
   page->fresh = 0;
   page->capacity = static_cast<uint32_t>((kPageBytes - kHeaderBytes) / (size_class * 8));
-  ++pages_;
   link(page);
   return page;
 }

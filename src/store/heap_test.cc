@@ -44,7 +44,22 @@ TEST(Heap, KeepsBlocksApartAndCountsThem) {
   }
   for (const Block& block : blocks) heap.release(block.at, block.size);
   EXPECT_EQ(heap.used(), 0U);
+  heap.check_invariants();
+  EXPECT_LE(heap.page_memory(), Heap::kSpareMax * Heap::kPageBytes);
+  heap.purge();
   EXPECT_EQ(heap.page_memory(), 0U);
+}
+
+TEST(Heap, ABlockThatGrowsThroughTheClassesNeedsOnePage) {
+  Heap heap;
+  void* block = heap.allocate(8);
+  for (size_t size = 16; size <= Heap::kSmallMax; size += 8) {
+    void* const larger = heap.allocate(size);
+    heap.release(block, size - 8);
+    block = larger;
+    ASSERT_LE(heap.page_memory(), 2 * Heap::kPageBytes) << size;  // the old block's page and the new one's
+  }
+  heap.release(block, Heap::kSmallMax);
 }
 
 TEST(Hash, DependsOnEveryByteTheLengthAndTheSeed) {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/prng.h"
 #include "store/context.h"
+#include "store/scan_cursor.h"
 #include "store/varint.h"
 #include "store/write_hook.h"
 
@@ -16,15 +17,6 @@ namespace holdfast::store {
 namespace {
 
 constexpr uint32_t kLocalDepthMax = 48;  // below the hash bits that serve as tags
-
-uint64_t reverse_bits(uint64_t v) {
-  v = (v >> 1 & 0x5555555555555555ULL) | (v & 0x5555555555555555ULL) << 1;
-  v = (v >> 2 & 0x3333333333333333ULL) | (v & 0x3333333333333333ULL) << 2;
-  v = (v >> 4 & 0x0f0f0f0f0f0f0f0fULL) | (v & 0x0f0f0f0f0f0f0f0fULL) << 4;
-  return __builtin_bswap64(v);
-}
-
-uint64_t low_bits(uint32_t count) { return (uint64_t{1} << count) - 1; }
 
 uint8_t tag_of(uint64_t hash) { return static_cast<uint8_t>(hash >> 56); }
 
@@ -358,14 +350,9 @@ void Table::free_buckets(Bucket* buckets, uint32_t count) {
 }
 
 uint64_t Table::scan(uint64_t cursor, FunctionRef<void(void*)> visit) const {
-  // The table is a trie over hash bits, lowest first. Read backwards, a cursor is a point of [0, 2^64) and a home
-  // bucket an interval of it; a scan visits the interval at its point and goes on at that interval's end. Growth only
-  // cuts intervals, so nothing before the point is new and nothing after it is lost.
   const Segment& segment = segment_of(cursor);
   visit_chain(segment.buckets[bucket_of(segment, cursor)], [&](void* item) { visit(item); });
-  const uint64_t mask = low_bits(segment.bucket_bits + segment.local_depth);
-  cursor |= ~mask;
-  return reverse_bits(reverse_bits(cursor) + 1);
+  return cursor_after(cursor, segment.bucket_bits + segment.local_depth);
 }
 
 void* Table::random(Prng& prng) const {

@@ -44,6 +44,8 @@ def compare(tool, arguments, what, answer=b""):
     # We look into values more closely than the original, which leaves these to the checksum.
     if ours[0] == theirs[0] == 1 and b"Bad data format of type" in ours[1]:
         return
+    if ours[0] == theirs[0] == 1 and b"contains module data" in ours[1]:  # refused here, half read there
+        return
     if theirs[0] < 0 or b"Server crash checking" in theirs[1] or b"rror in RDB reading" in theirs[1] \
             or b"failed allocating" in theirs[1]:
         if ours[0] == 0:
@@ -102,12 +104,21 @@ def same_fix(directory, content, what):
         failures.append(f"{what}: --fix\n  ours     {left[0]}\n  original {left[1]}")
 
 
+def scores(path):
+    """Sorted sets of the first kind: their scores are text."""
+    for text in (b"3", b"+3", b"-2.5e3", b"x", b"", b"nan", b"infinity", b"-", b"1" * 250, b"5" * 20):
+        with open(path, "wb") as file:
+            file.write(b"REDIS0003\xfe\0\x03\1w\1\1m" + bytes([len(text)]) + text + b"\xff")
+        compare("check-rdb", [path], f"score {text!r}")
+
+
 def main():
     directory = tempfile.mkdtemp()
     try:
         path = os.path.join(directory, "file")
         rdb = make_rdb(directory)
         spoil(path, rdb, "check-rdb", "rdb")
+        scores(path)
         aof = (b"#TS:1628217470\r\n" + words(b"SELECT", b"0") + words(b"SET", b"k", b"v") + words(b"MULTI")
                + words(b"INCR", b"n") + words(b"EXEC") + words(b"SET", b"a", b""))
         spoil(path, aof, "check-aof", "aof")

@@ -69,9 +69,16 @@ class Simple(str):
 class Client:
     """A small RESP2/RESP3 client that keeps reply types apart: str from Simple and Error, bytes are bulk strings."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=10.0):
+    def __init__(self, port, host="127.0.0.1", timeout=10.0, tls=None, server_name=None):
+        """`tls`: an ssl.SSLContext, for a connection that speaks TLS."""
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            try:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=server_name)
+            except BaseException:
+                self.socket.close()
+                raise
         self.buffer = b""
 
     def close(self):
@@ -155,6 +162,7 @@ class Process:
     def __init__(self, world, name, argv, port, log, cwd, env=None):
         self.world, self.name, self.argv, self.port, self.log, self.cwd = world, name, argv, port, log, cwd
         self.env = env
+        self.tls = None  # an ssl.SSLContext where `port` speaks TLS
         self.popen = None
         self.start()
 
@@ -192,7 +200,7 @@ class Process:
         return pathlib.Path(self.log).read_text(errors="replace") if os.path.exists(self.log) else ""
 
     def client(self, **options):
-        return Client(self.port, **options)
+        return Client(self.port, **{"tls": self.tls, **options})
 
     def call(self, *words):
         with self.client() as client:
@@ -206,7 +214,7 @@ class Process:
         def answers():
             if not self.running():
                 raise RuntimeError(f"{self.name} ended with {self.popen.returncode}:\n{self.log_text()[-3000:]}")
-            with Client(self.port, timeout=1.0) as client:
+            with self.client(timeout=5.0 if self.tls else 1.0) as client:
                 reply = client.call("PING")
                 return isinstance(reply, str) and not reply.startswith("LOADING")
         wait_for(f"{self.name} to answer on port {self.port}", answers)

@@ -11,7 +11,7 @@ import unittest
 
 from processes import HOLDFAST, World, free_port, wait_for
 
-RELOADS = 40
+RELOADS = int(os.environ.get("HOLDFAST_RELOADS", "40"))
 
 
 class Echo(threading.Thread):
@@ -91,7 +91,7 @@ class Reload(unittest.TestCase):
     def write(self, extra=""):
         self.config.write_text(
             f"global\n stats socket {self.socket} level admin expose-fd listeners\n{extra}"
-            "defaults\n timeout connect 2s\n timeout client 20s\n timeout server 20s\n"
+            "defaults\n timeout connect 2s\n timeout client 20m\n timeout server 20m\n"
             f"listen l\n bind 127.0.0.1:{self.port}\n server s 127.0.0.1:{self.echo.port}\n")
 
     def start(self, program, *more):

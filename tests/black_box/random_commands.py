@@ -214,7 +214,7 @@ class Generator:
                 lambda: ["SADD", "sortable3", *self.some(lambda: r.choice([*"123456789", "10"]), 1, 4)],
                 lambda: ["LCS", k(), k(), *self.options(["LEN"], ["IDX"], ["MINMATCHLEN", n], ["WITHMATCHLEN"], ["X"])],
                 lambda: ["RESTORE", k(), r.choice(["0", "-1", "x", "5000"]), v(), *self.options(["REPLACE"], ["IDLETIME", n], ["FREQ", n])],
-                lambda: ["OBJECT", r.choice(["IDLETIME", "FREQ", "REFCOUNT"]), k()], lambda: ["OBJECT", "HELP"],
+                lambda: ["OBJECT", r.choice(["IDLETIME", "FREQ", "REFCOUNT"]), k()],
                 lambda: ["COMMAND", "GETKEYS", *self.command()], lambda: ["DUMP", "none"],
             ],
             "blocking": [  # a wait ends within milliseconds

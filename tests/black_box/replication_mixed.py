@@ -150,6 +150,118 @@ class Mixed(unittest.TestCase):
                 ids = {p.info("replication")["master_replid"] for p in (top, middle, bottom)}
                 self.assertEqual(len(ids), 1)
 
+    def test_a_broken_link_goes_on_in_its_database(self):
+        """A primary that continues the stream does not repeat its SELECT."""
+        for kinds in itertools.product(("ours", "original"), repeat=3):
+            if "ours" not in kinds:
+                continue
+            with self.subTest(kinds=kinds):
+                top = self.world.server(kinds[0])
+                with top.client() as client:
+                    client.call("SELECT", 5)
+                    client.call("SET", "before", "1")
+                    middle = self.world.replica(kinds[1], top)
+                    wait_for("the link", lambda: link_up(middle))
+                    client.call("SET", "first", "1")
+                    wait_synced(top, middle)
+                    bottom = self.world.replica(kinds[2], middle)  # its stream begins in database 5
+                    wait_for("the chain", lambda: link_up(bottom))
+                    for i in range(3):
+                        client.call("CLIENT", "KILL", "TYPE", "replica")
+                        middle.call("CLIENT", "KILL", "TYPE", "replica")
+                        client.call("INCR", "counter")
+                        client.call("SET", f"after{i}", "1")
+                        wait_synced(top, middle)
+                        wait_synced(middle, bottom)
+                self.assertEqual(set(dataset(top)), {5})
+                self.assertEqual(dataset(top), dataset(middle))
+                self.assertEqual(dataset(top), dataset(bottom))
+
+    def test_a_transaction_cut_in_the_middle_is_asked_for_again(self):
+        def request(*words):
+            return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+
+        def words_of(stream):
+            count = int(stream.readline()[1:])
+            out = []
+            for _ in range(count):
+                size = int(stream.readline()[1:])
+                out.append(stream.read(size + 2)[:-2])
+            return out
+
+        def handshake(listener):
+            """A primary as far as PSYNC; what that asked for."""
+            connection, _ = listener.accept()
+            connection.settimeout(20)
+            stream = connection.makefile("rb")
+            while True:
+                words = words_of(stream)
+                if words[0] == b"PSYNC":
+                    return connection, stream, words[1:]
+                connection.sendall(b"+PONG\r\n" if words[0] == b"PING" else b"-NOPERM no\r\n" if words[0] == b"INFO" else b"+OK\r\n")
+
+        def acknowledged(stream, offset):
+            while True:
+                words = words_of(stream)
+                if words[:2] == [b"REPLCONF", b"ACK"] and int(words[2]) >= offset:
+                    return int(words[2])
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(20)
+        self.addCleanup(listener.close)
+        history = b"a" * 40
+        empty = b"REDIS0010\xff" + bytes(8)
+        before = request(b"SELECT", b"4") + request(b"SET", b"x", b"1")
+        unit = request(b"MULTI") + request(b"SET", b"a", b"1") + request(b"INCR", b"a") + request(b"EXEC")
+        replica = self.world.server("ours", "--replicaof", "127.0.0.1", listener.getsockname()[1])
+        connection, stream, asked = handshake(listener)
+        self.assertEqual(asked, [b"?", b"-1"])
+        connection.sendall(b"+FULLRESYNC %s 0\r\n$%d\r\n" % (history, len(empty)) + empty)
+        acknowledged(stream, 0)
+        for cut in (len(request(b"MULTI")), len(unit) - len(request(b"EXEC")), len(unit) - 1):
+            # The replica has all of it before the link breaks.
+            connection.sendall((before if cut == len(request(b"MULTI")) else b"") + unit[:cut])
+            wait_for("the unit before", lambda: replica.info("replication")["slave_repl_offset"] == str(len(before)))
+            connection.shutdown(socket.SHUT_WR)
+            connection.close()
+            connection, stream, asked = handshake(listener)
+            self.assertEqual(asked, [history, b"%d" % (len(before) + 1)], cut)
+            connection.sendall(b"+CONTINUE\r\n")
+        connection.sendall(unit)
+        acknowledged(stream, len(before) + len(unit))
+        self.assertEqual(dataset(replica), {4: {b"x": ("string", b"1", -1), b"a": ("string", b"2", -1)}})
+        connection.close()
+
+    def test_snapshots_take_turns(self):
+        """A file, a base of the append-only file and replicas' payloads are made one after the other."""
+        server = self.world.server("ours", "--appendonly", "yes")
+        fill(server.client(), 30)
+        self.assertEqual(server.call("CONFIG", "SET", "rdb-key-save-delay", 10000), "OK")
+        self.assertTrue(server.call("BGREWRITEAOF").startswith("Background append only file rewriting"))
+        wait_for("the rewrite", lambda: server.info("persistence")["aof_rewrite_in_progress"] == "1")
+        self.assertTrue(server.call("BGSAVE").startswith("ERR Another child process is active"))
+        self.assertEqual(server.call("BGSAVE", "SCHEDULE"), "Background saving scheduled")
+        replica = self.world.replica("original", server)
+        self.assertEqual(server.call("CONFIG", "SET", "rdb-key-save-delay", 0), "OK")
+        wait_synced(server, replica)
+        self.assertEqual(dataset(server), dataset(replica))
+        wait_for("the file", lambda: server.info("persistence")["rdb_saves"] == "1")
+        # A rewrite ends when a full synchronization replaces its data.
+        other = self.world.server("ours")
+        fill(other.client(), 20, seed=2)
+        for appendonly in ("yes", "no"):
+            self.assertEqual(server.call("REPLICAOF", "NO", "ONE"), "OK")
+            self.assertEqual(server.call("CONFIG", "SET", "appendonly", appendonly), "OK")
+            wait_for("no rewrite", lambda: server.info("persistence")["aof_rewrite_in_progress"] == "0")
+            self.assertEqual(server.call("CONFIG", "SET", "rdb-key-save-delay", 1000000), "OK")
+            self.assertTrue(server.call("BGREWRITEAOF").startswith("Background append only file rewriting"))
+            wait_for("the rewrite", lambda: server.info("persistence")["aof_rewrite_in_progress"] == "1")
+            other.call("SET", "appendonly", appendonly)
+            self.assertEqual(server.call("REPLICAOF", "127.0.0.1", other.port), "OK")
+            wait_synced(other, server)
+            self.assertEqual(server.call("CONFIG", "SET", "rdb-key-save-delay", 0), "OK")
+            self.assertEqual(dataset(server), dataset(other))
+
     def test_stream_and_payload_cut_at_any_byte(self):
         for primary_kind in ("ours", "original"):
             with self.subTest(primary=primary_kind):

@@ -73,6 +73,10 @@ class RequestStream {
   const std::string& error() const { return parser_.error(); }
   /// Bytes held between chunks (the "query buffer").
   size_t held() const { return pending_.size(); }
+  /// Those of them that are not read yet; between feed() and finish() all that is not carried out.
+  size_t unparsed() const { return feeding_ ? current_.size() - begin_ : pending_.size() - parser_.consumed(); }
+  /// Memory held for bytes to come.
+  size_t room() const { return pending_.empty() ? 0 : pending_.capacity() - pending_.size(); }
   /// The bytes of the request last returned by next(), as they came.
   std::string_view raw() const { return current_.substr(begin_, parser_.consumed()); }
   /// Takes the request last returned back: the next feed() offers it again.

@@ -12,6 +12,7 @@
 namespace holdfast::proxy {
 namespace {
 
+constexpr size_t kMysqlVersionAt = 5;  // behind the packet's header and the protocol's number
 constexpr size_t kInfoMax = 127;
 
 std::string hex_of(std::string_view bytes) {
@@ -203,11 +204,14 @@ CheckStep CheckEvaluator::finish_ok() const {
       if (rule.success_from >= 0) return done(rule.ok_status, payload_from(rule.success_from));
       if (is_protocol_match(rule.match)) {
         const bool own = protocol_status_ == CheckStatus::kUnknown;
-        return done(own ? rule.ok_status : protocol_status_, rule.on_success);
+        const bool mysql = rule.match == MatchKind::kMysqlGreeting || rule.match == MatchKind::kMysqlOk;
+        // The server's version stands at the beginning of its greeting.
+        const std::string info = mysql ? buffer_.substr(std::min(buffer_.size(), kMysqlVersionAt)) : rule.on_success;
+        return done(own ? rule.ok_status : protocol_status_, info);
       }
       return done(rule.ok_status, rule.on_success.empty() ? program.success_info : rule.on_success);
     case CheckRule::Kind::kConnect:
-      return done(CheckStatus::kL4Ok, rule.step < 0 ? "" : program.success_info);
+      return done(secure_ ? CheckStatus::kL6Ok : CheckStatus::kL4Ok, rule.step < 0 ? "" : program.success_info);
     case CheckRule::Kind::kSend:
       return done(CheckStatus::kL7Ok, program.success_info);
     case CheckRule::Kind::kComment:
@@ -259,6 +263,11 @@ CheckStep CheckEvaluator::failed(std::string_view error, bool was_connected) {
   return done(was_connected ? CheckStatus::kSocketError : CheckStatus::kL4Connection,
               fmt::format("{}{}", error, place()));
 }
+
+CheckStep CheckEvaluator::handshake_failed() {
+  return done(CheckStatus::kL6Response, "SSL handshake failure" + place());
+}
+CheckStep CheckEvaluator::handshake_timed_out() { return done(CheckStatus::kL6Timeout, place()); }
 
 CheckStep CheckEvaluator::timed_out(bool was_connected) {
   const CheckRule& rule = check_->program().rules[at_];

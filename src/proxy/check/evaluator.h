@@ -57,7 +57,11 @@ class CheckEvaluator {
   explicit CheckEvaluator(const CompiledCheck& check, bool server_up = false) : check_(&check), server_up_(server_up) {}
 
   CheckStep start();
-  CheckStep connected() { return next(); }
+  /// `secure`: and a handshake is over.
+  CheckStep connected(bool secure = false) {
+    secure_ = secure;
+    return next();
+  }
   CheckStep sent() { return next(); }
   CheckStep received(std::string_view bytes);
   /// The peer finished sending.
@@ -65,6 +69,9 @@ class CheckEvaluator {
   /// The connection failed with the system's words for why; before connected() or after.
   CheckStep failed(std::string_view error, bool was_connected);
   CheckStep timed_out(bool was_connected);
+  /// The same in a TLS handshake.
+  CheckStep handshake_failed();
+  CheckStep handshake_timed_out();
 
  private:
   CheckStep next();
@@ -83,6 +90,7 @@ class CheckEvaluator {
   CheckStatus protocol_status_ = CheckStatus::kUnknown;
   size_t at_ = 0;  // the rule being executed
   bool started_ = false;
+  bool secure_ = false;
   bool last_read_ = false;
   bool awaits_reply_ = false;  // what was sent last is a Redis command and the program concludes on its reply
   bool asked_role_ = false;    // and that command asks for the server's role

@@ -52,6 +52,9 @@ struct CheckRule {
   std::optional<uint16_t> port;
   std::string address;  // numeric host, empty = the server's
   bool linger = false;  // close with FIN instead of RST
+  bool tls = false;
+  bool server_defaults = false;  // TLS as the server's own connections have it
+  std::string sni;
   // send: the bytes; expect: the pattern, decoded for binary, the source text for regexes
   std::string data;
   // expect

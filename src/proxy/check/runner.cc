@@ -7,11 +7,13 @@
 
 #include "base/assert.h"
 #include "codec/proxy_header.h"
+#include "proxy/check/external.h"
 #include "proxy/check/redis_role.h"
 
 namespace holdfast::proxy {
 namespace {
 
+constexpr uint64_t kProgramJobs = uint64_t{1} << 32;  // numbers above it are programs; below: names
 constexpr Duration kSpreadFrom = 1s;  // checks of servers with shorter intervals do not set the pace of spreading
 
 std::string quotes_escaped(std::string_view text) {
@@ -45,6 +47,26 @@ std::string with_server_state(const Runtime& runtime, const ServerState& server,
   return data;
 }
 
+bool tells_version(const CompiledCheck& check) {
+  const CheckRule& last = check.program().rules.back();
+  return last.kind == CheckRule::Kind::kExpect &&
+         (last.match == MatchKind::kMysqlGreeting || last.match == MatchKind::kMysqlOk);
+}
+
+/// COMPAT: what connect(2) refuses at once is called a general error.
+std::string connect_error_text(const Closed& why) {
+  constexpr int kPermission = 1, kAccess = 13, kNetworkUnreachable = 101;  // Linux's EPERM, EACCES, ENETUNREACH
+  const bool at_once = why.error == kPermission || why.error == kAccess || why.error == kNetworkUnreachable;
+  return at_once ? fmt::format("General socket error ({})", error_text(why)) : error_text(why);
+}
+
+/// `check-ssl`, or `ssl` unless the check goes elsewhere.
+bool checked_with_tls(const ServerConfig& server) {
+  if (server.tls.no_check) return false;
+  const bool own_place = server.check.port != 0 || !server.check.address.empty();
+  return server.tls.check || (server.tls.enabled && !own_place);
+}
+
 }  // namespace
 
 std::string error_text(const Closed& why) {
@@ -59,6 +81,7 @@ std::string error_text(const Closed& why) {
     case CloseReason::kTimedOut:
       return "Connection timed out";
     case CloseReason::kEof:
+    case CloseReason::kTls:
     case CloseReason::kError:
       break;
   }
@@ -102,7 +125,13 @@ void CheckRunner::timer(uint32_t backend, uint32_t index) {
   check.queued_until = kNever;
   if (check.running) {
     if (check.deadline > runtime_.now.mono) return arm(server);
-    return perform(server, check.evaluator->timed_out(check.connected));
+    if (check.job != JobId{}) {
+      CheckOutcome late;
+      late.status = CheckStatus::kProcessTimeout;
+      return finish(server, late);
+    }
+    return perform(
+        server, check.shaking ? check.evaluator->handshake_timed_out() : check.evaluator->timed_out(check.connected));
   }
   if (check.next > runtime_.now.mono) return arm(server);
   begin(server);
@@ -114,8 +143,40 @@ void CheckRunner::begin(ServerState& server) {
   if (!check.enabled || server.in_maintenance()) return schedule(server);
   check.running = true;
   check.started = runtime_.now.mono;
+  if (runtime_.backends[server.backend].config->check_kind == CheckKind::kExternal) return start_program(server);
   check.evaluator.emplace(*runtime_.backends[server.backend].check, server.running);
   perform(server, check.evaluator->start());
+}
+
+void CheckRunner::start_program(ServerState& server) {
+  CheckState& check = server.check;
+  const Timeouts& timeouts = runtime_.backends[server.backend].config->timeouts;
+  check.job = JobId{kProgramJobs + ++last_program_};
+  programs_[check.job] = {server.backend, server.index};
+  Duration limit = server.config->check.inter;
+  // COMPAT: as for connections; the program has that long for all it does.
+  if (timeouts.check > Duration{} && timeouts.connect > Duration{}) limit = std::min(limit, timeouts.connect);
+  check.deadline = runtime_.now.mono + limit;
+  runtime_.act(action::Spawn{check.job, external_check_words(runtime_, server)});
+  arm(server);
+}
+
+void CheckRunner::program_ended(JobId job, int wait_status) {
+  const auto at = programs_.find(job);
+  if (at == programs_.end()) return;
+  ServerState& server = runtime_.server(at->second.first, at->second.second);
+  programs_.erase(at);
+  server.check.job = {};
+  finish(server, external_check_outcome(wait_status));
+}
+
+/// A program whose result nobody waits for any more.
+void CheckRunner::drop_program(ServerState& server) {
+  if (server.check.job == JobId{}) return;
+  constexpr int kTerminate = 15;
+  runtime_.act(action::KillChild{server.check.job, kTerminate});
+  programs_.erase(server.check.job);
+  server.check.job = {};
 }
 
 void CheckRunner::perform(ServerState& server, CheckStep step) {
@@ -146,6 +207,9 @@ void CheckRunner::open(ServerState& server, const CheckRule& rule) {
   const BackendState& backend = runtime_.backends[server.backend];
   const Timeouts& timeouts = backend.config->timeouts;
   check.linger = rule.linger;
+  // COMPAT: a `tcp-check connect` that does not say ssl is plain, whatever the server's connections are.
+  check.secure = rule.tls || (rule.step < 0 || rule.server_defaults ? checked_with_tls(*server.config) : false);
+  check.server_name = !rule.sni.empty() ? rule.sni : rule.tls ? std::string() : server.config->tls.check_sni;
   check.conn = runtime_.open(ConnKind::kCheck, server.backend, server.index);
   Address to = server.address;
   if (!rule.address.empty()) {
@@ -177,13 +241,34 @@ void CheckRunner::connected(ConnSlot slot) {
   if (timeouts.check > Duration{} && timeouts.connect > Duration{}) {
     check.deadline = runtime_.now.mono + timeouts.check;
   }
+  std::string header;
   if (server.config->check_send_proxy && server.config->send_proxy != SendProxy::kNone) {
+    header =
+        server.config->send_proxy == SendProxy::kV1 ? codec::encode_proxy_v1({}, {}) : codec::encode_proxy_v2_local();
+  }
+  if (check.secure) {
+    check.shaking = true;
+    runtime_.act(action::StartTls{.conn = check.conn,
+                                  .context = runtime_.tls.context_of(*server.config),
+                                  .client = true,
+                                  .preface = header,
+                                  .server_name = check.server_name,
+                                  .verify_name = server.config->tls.verify_name});
+    return arm(server);
+  }
+  if (!header.empty()) {
     const bool was_empty = check.out.empty();
-    check.out.append(server.config->send_proxy == SendProxy::kV1 ? codec::encode_proxy_v1({}, {})
-                                                                 : codec::encode_proxy_v2_local());
+    check.out.append(header);
     if (was_empty) runtime_.act(action::Flush{check.conn});
   }
   perform(server, check.evaluator->connected());
+}
+
+void CheckRunner::secured(ConnSlot slot) {
+  ServerState& server = runtime_.server(slot.owner, slot.second);
+  if (!server.check.running || !server.check.shaking) return;
+  server.check.shaking = false;
+  perform(server, server.check.evaluator->connected(true));
 }
 
 void CheckRunner::receive(ConnSlot slot, std::string_view bytes) {
@@ -203,15 +288,18 @@ void CheckRunner::closed(ConnSlot slot, Closed why) {
   check.conn = {};
   check.out.clear();
   if (!check.running) return;
+  if (check.shaking) return perform(server, check.evaluator->handshake_failed());
   if (why.reason == CloseReason::kEof && check.connected) return perform(server, check.evaluator->ended());
-  perform(server, check.evaluator->failed(error_text(why), check.connected));
+  const std::string text = check.connected ? error_text(why) : connect_error_text(why);
+  perform(server, check.evaluator->failed(text, check.connected));
 }
 
 OutQueue& CheckRunner::output(ConnSlot slot) { return runtime_.server(slot.owner, slot.second).check.out; }
 
 void CheckRunner::drop_connection(ServerState& server) {
   CheckState& check = server.check;
-  check.connected = false;
+  drop_program(server);
+  check.connected = check.shaking = false;
   if (!check.conn) return;
   runtime_.close(check.conn, check.linger ? action::CloseMode::kNow : action::CloseMode::kReset, std::move(check.out));
   check.conn = {};
@@ -260,6 +348,8 @@ void CheckRunner::apply(ServerState& server, const CheckOutcome& outcome) {
       states_.set_running(server, cause);
     }
   }
+  // COMPAT: the version of a MySQL server is in the log line only.
+  if (passed && tells_version(*runtime_.backends[server.backend].check)) check.info.clear();
 }
 
 void CheckRunner::new_health(ServerState& server, const CheckOutcome& outcome, bool passed) {

@@ -3,7 +3,9 @@
 // Invariant: a server has at most one check connection, and exactly while its check is running.
 #pragma once
 
+#include <map>
 #include <string_view>
+#include <utility>
 
 #include "base/machine.h"
 #include "proxy/runtime.h"
@@ -30,11 +32,14 @@ class CheckRunner final : public SuspicionSink {
   /// Spreads the first checks over the shortest interval.
   void start();
   void connected(ConnSlot slot);
+  void secured(ConnSlot slot);
   void receive(ConnSlot slot, std::string_view bytes);
   void eof(ConnSlot slot);
   void closed(ConnSlot slot, Closed why);
   void timer(uint32_t backend, uint32_t server);
   OutQueue& output(ConnSlot slot);
+  /// A program that was started for a check has ended.
+  void program_ended(JobId job, int wait_status);
 
   /// `enable|disable health`, and maintenance: a running check is given up without a result.
   void set_enabled(ServerState& server, bool enabled);
@@ -50,6 +55,8 @@ class CheckRunner final : public SuspicionSink {
   void begin(ServerState& server);
   void perform(ServerState& server, CheckStep step);
   void open(ServerState& server, const CheckRule& rule);
+  void start_program(ServerState& server);
+  void drop_program(ServerState& server);
   void drop_connection(ServerState& server);
   void finish(ServerState& server, const CheckOutcome& outcome);
   void apply(ServerState& server, const CheckOutcome& outcome);
@@ -63,6 +70,8 @@ class CheckRunner final : public SuspicionSink {
   Runtime& runtime_;
   ServerStates& states_;
   RoleListener* roles_ = nullptr;
+  std::map<JobId, std::pair<uint32_t, uint32_t>> programs_;  // running: backend, server
+  uint64_t last_program_ = 0;
 };
 
 /// The system's words for why a connection ended.

@@ -26,6 +26,9 @@ constexpr StatusRow kRows[] = {
     {CheckStatus::kL7Ok, CheckResult::kPassed, "L7OK", "Layer7 check passed"},
     {CheckStatus::kL7OkConditional, CheckResult::kConditional, "L7OKC", "Layer7 check conditionally passed"},
     {CheckStatus::kL7Status, CheckResult::kFailed, "L7STS", "Layer7 wrong status"},
+    {CheckStatus::kProcessError, CheckResult::kFailed, "PROCERR", "External check error"},
+    {CheckStatus::kProcessTimeout, CheckResult::kFailed, "PROCTOUT", "External check timeout"},
+    {CheckStatus::kProcessOk, CheckResult::kPassed, "PROCOK", "External check passed"},
 };
 
 const StatusRow& row_of(CheckStatus status) {

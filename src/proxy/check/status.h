@@ -24,6 +24,9 @@ enum class CheckStatus : uint8_t {
   kL7Ok = 15,
   kL7OkConditional = 16,
   kL7Status = 17,
+  kProcessError = 18,
+  kProcessTimeout = 19,
+  kProcessOk = 20,
 };
 
 /// The numeric values of `srv_check_result`.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/text.h"
@@ -11,8 +12,9 @@
 namespace holdfast::proxy {
 namespace {
 
-std::array<std::span<const CliCommand>, 5> tables() {
-  return {show_commands(), server_commands(), session_commands(), explain_commands(), table_commands()};
+std::array<std::span<const CliCommand>, 7> tables() {
+  return {show_commands(),  server_commands(),   session_commands(), explain_commands(),
+          table_commands(), resolver_commands(), tls_commands()};
 }
 
 /// How many leading words of the command's name `words` begins with; -1 = they differ before either ends.
@@ -138,8 +140,23 @@ void Cli::receive(ConnSlot slot, std::string_view bytes) {
   while (connection.generation == generation && connection.conn) {
     const size_t end = connection.input.find('\n');
     if (end == std::string::npos) break;
-    const std::string line = connection.input.substr(0, end);
+    std::string line = connection.input.substr(0, end);
     connection.input.erase(0, end + 1);
+    if (!connection.payload_line.empty()) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) {
+        connection.payload += line + "\n";
+        if (connection.payload.size() > kPayloadMax) return finish(index);
+        continue;
+      }
+      run_line(index, std::exchange(connection.payload_line, {}));
+      connection.payload.clear();
+      continue;
+    }
+    if (trim(line).ends_with("<<")) {
+      connection.payload_line = trim(line).substr(0, trim(line).size() - 2);
+      continue;
+    }
     run_line(index, line);
   }
   if (connection.generation == generation && connection.conn && connection.input.size() > kLineMax) finish(index);
@@ -158,7 +175,7 @@ void Cli::run_line(uint32_t index, std::string_view line) {
     size_t end = begin;
     while (end < line.size() && line[end] != ';') end += line[end] == '\\' ? 2 : 1;
     end = std::min(end, line.size());
-    run_command(connection, line.substr(begin, end - begin), &close);
+    run_command(connection, line.substr(begin, end - begin), connection.payload, &close);
     begin = end + 1;
   }
   if (connection.prompt && !close) return say(connection, was_interactive ? "> " : "\n> ");
@@ -167,7 +184,7 @@ void Cli::run_line(uint32_t index, std::string_view line) {
   finish(index);
 }
 
-void Cli::run_command(CliConnection& connection, std::string_view text, bool* close) {
+void Cli::run_command(CliConnection& connection, std::string_view text, std::string_view payload, bool* close) {
   const std::vector<std::string> words = split_cli_words(text);
   if (words.empty()) return;
   if (words[0] == "quit") {
@@ -184,7 +201,7 @@ void Cli::run_command(CliConnection& connection, std::string_view text, bool* cl
   }
   const CliCommand* command = find_command(words);
   if (command == nullptr) return say(connection, cli_help(words, connection.level, false) + "\n");
-  CliContext context{runtime_, sessions_, states_, checks_, agents_, host_, connection, words, {}, false};
+  CliContext context{engines_, connection, words, payload, {}, false};
   if (context.allowed(command->level)) command->run(context);
   if (!context.silent) say(connection, context.out + "\n");
   *close = context.close;

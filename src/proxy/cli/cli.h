@@ -13,6 +13,8 @@
 #include "base/machine.h"
 #include "proxy/check/agent.h"
 #include "proxy/check/runner.h"
+#include "proxy/resolve/resolver.h"
+#include "proxy/resolve/server_names.h"
 #include "proxy/runtime.h"
 #include "proxy/server_state.h"
 #include "proxy/session.h"
@@ -31,6 +33,8 @@ struct CliConnection {
   ConnId conn;
   OutQueue out;
   std::string input;
+  std::string payload_line;  // a command that ended with `<<`: lines up to an empty one are its payload
+  std::string payload;
   uint32_t listener = 0;
   CliLevel level = CliLevel::kOperator;
   bool prompt = false;
@@ -41,16 +45,23 @@ struct CliConnection {
   Duration timeout{};
 };
 
-/// One command being carried out.
-struct CliContext {
+/// What commands work on.
+struct CliEngines {
   Runtime& runtime;
   Sessions& sessions;
   ServerStates& states;
   CheckRunner& checks;
   AgentRunner& agents;
+  Resolver& resolver;
+  ServerNames& names;
   CliHost& host;
+};
+
+/// One command being carried out.
+struct CliContext : CliEngines {
   CliConnection& connection;
   const std::vector<std::string>& words;
+  std::string_view payload;
   std::string out;  // the answer; the empty line after it is added by the caller
   bool close = false;
   bool silent = false;  // not even the empty line follows
@@ -72,14 +83,15 @@ std::span<const CliCommand> server_commands();
 std::span<const CliCommand> session_commands();
 std::span<const CliCommand> explain_commands();
 std::span<const CliCommand> table_commands();
+std::span<const CliCommand> resolver_commands();
+std::span<const CliCommand> tls_commands();
 
 class Cli {
  public:
   static constexpr size_t kLineMax = 16384;
+  static constexpr size_t kPayloadMax = 1024 * 1024;
 
-  Cli(Runtime& runtime, Sessions& sessions, ServerStates& states, CheckRunner& checks, AgentRunner& agents,
-      CliHost& host)
-      : runtime_(runtime), sessions_(sessions), states_(states), checks_(checks), agents_(agents), host_(host) {}
+  explicit Cli(const CliEngines& engines) : engines_(engines), runtime_(engines.runtime) {}
 
   ConnId accept(uint32_t listener, const Accepted& from);
   void receive(ConnSlot slot, std::string_view bytes);
@@ -91,17 +103,13 @@ class Cli {
 
  private:
   void run_line(uint32_t index, std::string_view line);
-  void run_command(CliConnection& connection, std::string_view text, bool* close);
+  void run_command(CliConnection& connection, std::string_view text, std::string_view payload, bool* close);
   void say(CliConnection& connection, std::string_view text);
   void finish(uint32_t index);
   void arm(uint32_t index);
 
+  CliEngines engines_;
   Runtime& runtime_;
-  Sessions& sessions_;
-  ServerStates& states_;
-  CheckRunner& checks_;
-  AgentRunner& agents_;
-  CliHost& host_;
   std::deque<CliConnection> connections_;
   std::vector<uint32_t> free_;
 };

@@ -175,6 +175,10 @@ void run_set_server(CliContext& c) {
   if (what == "state") return set_state(c, *server, c.word(4));
   if (what == "health") return set_health(c, *server, c.word(4));
   if (what == "addr") return set_address(c, *server);
+  if (what == "fqdn") {
+    c.out = c.word(4).empty() ? "set server <b>/<s> fqdn requires a FQDN.\n" : c.names.set_name(*server, c.word(4));
+    return;
+  }
   if (what == "check-port" || what == "check-addr") return set_check_endpoint(c, *server, what);
   if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send") {
     if (!server->agent.configured) {

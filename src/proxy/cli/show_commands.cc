@@ -52,8 +52,13 @@ int check_state_bits(const ServerState& server) {
   if (server.check.running) bits |= 1;
   if (server.check.configured) bits |= 2;
   if (server.check.configured && server.check.enabled) bits |= 4;
-  if (server.in_maintenance()) bits |= 8;
+  if (server.check.configured && server.check.enabled && server.in_maintenance()) bits |= 8;
   return bits;
+}
+
+std::string_view shown_address(const Address& address) {
+  if (address.is_unix()) return address.unix_path;
+  return address.host.empty() ? "-" : std::string_view(address.host);
 }
 
 void run_show_servers_state(CliContext& c) {
@@ -71,16 +76,17 @@ void run_show_servers_state(CliContext& c) {
     if (!wanted.empty() && backend.config->name != wanted) continue;
     for (const ServerState& server : backend.servers) {
       const int state = server.in_maintenance() || !server.running ? 0 : (server.stopping ? 3 : 2);
+      const std::string_view service = c.names.service_of(server);
       const CheckResult result = server.check.running ? CheckResult::kUnknown : result_of(server.check.status);
-      c.out +=
-          fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} - 0 {} {} - 0\n", backend.config->id,
-                      backend.config->name, server.config->id, server.config->name,
-                      server.address.is_unix() ? server.address.unix_path : server.address.host, state, server.admin,
-                      server.weight, server.config->weight, to_ms(c.runtime.now.mono - server.last_change) / 1000,
-                      static_cast<int>(server.check.status), static_cast<int>(result), server.health.value,
-                      check_state_bits(server), backend.config->forced_id ? 1 : 0, server.config->forced_id ? 1 : 0,
-                      server.config->fqdn.empty() ? "-" : server.config->fqdn, server.address.port, server.check_port,
-                      server.check_address.empty() ? "-" : server.check_address);
+      c.out += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} {} {} {} {} - 0\n",
+                           backend.config->id, backend.config->name, server.config->id, server.config->name,
+                           shown_address(server.address), state, server.admin, server.weight, server.config->weight,
+                           to_ms(c.runtime.now.mono - server.last_change) / 1000, static_cast<int>(server.check.status),
+                           static_cast<int>(result), server.health.value, check_state_bits(server),
+                           backend.config->forced_id ? 1 : 0, server.config->forced_id ? 1 : 0,
+                           server.host_name.empty() ? "-" : server.host_name, server.address.port,
+                           service.empty() ? "-" : service, server.config->tls.enabled ? 1 : 0, server.check_port,
+                           server.check_address.empty() ? "-" : server.check_address);
     }
   }
 }

@@ -160,7 +160,8 @@ void check_cells(Row& row, const ServerState& server) {
   const CheckState& check = server.check;
   const std::string_view status = short_name(check.status);
   row.set("check_status", fmt::format("{}{}", check.running ? "* " : "", status));
-  if (has_code(check.status)) row.set("check_code", check.code);
+  // COMPAT: no exit status (-1) is shown without its sign.
+  if (has_code(check.status)) row.set("check_code", static_cast<int64_t>(static_cast<uint32_t>(check.code)));
   if (check.had_result) row.set("check_duration", check.duration_ms);
   row.text("last_chk", check.info);
   row.set("check_desc", description(check.status));

@@ -5,6 +5,7 @@
 #include "conf/haproxy_value.h"
 #include "proxy/address_spec.h"
 #include "proxy/keyword/keyword.h"
+#include "proxy/keyword/tls.h"
 
 namespace holdfast::proxy {
 namespace {
@@ -52,8 +53,6 @@ constexpr BindRow kOptions[] = {
     {"tfo", BindOption::kIgnored, false},
     {"defer-accept", BindOption::kIgnored, false},
     {"accept-proxy", BindOption::kAcceptProxy, false},
-    {"ssl", BindOption::kUnsupported, false},
-    {"crt", BindOption::kUnsupported, true},
     {"transparent", BindOption::kUnsupported, false},
     {"interface", BindOption::kUnsupported, true},
     {"namespace", BindOption::kUnsupported, true},
@@ -68,6 +67,7 @@ class BindLine {
     for (size_t at = first_ + 1; at < c_.count();) {
       if (!read_option(&at)) return false;
     }
+    for (BindConfig& bind : binds_) bind.tls = tls_;
     binds->insert(binds->end(), binds_.begin(), binds_.end());
     return true;
   }
@@ -101,6 +101,10 @@ class BindLine {
 
   bool read_option(size_t* at) {
     const std::string_view name = c_.word(*at);
+    if (const TlsOptionResult tls = read_bind_tls(c_, tls_, at); tls.known) {
+      if (!tls.before.empty()) c_.alert_plain(tls.before);
+      return tls.error.empty() || complain(tls.error);
+    }
     const BindRow* row = nullptr;
     for (const BindRow& candidate : kOptions) {
       if (candidate.name == name) row = &candidate;
@@ -185,6 +189,7 @@ class BindLine {
   size_t first_;
   bool stats_socket_;
   std::vector<BindConfig> binds_;
+  BindTls tls_;  // one for all addresses of the line
 };
 
 void parse_bind(KeywordContext& c) {

@@ -113,7 +113,21 @@ class CheckLine {
     rule_.kind = CheckRule::Kind::kConnect;
     for (size_t at = 2; at < c_.count(); ++at) {
       const std::string_view word = c_.word(at);
-      if (word == "default") continue;
+      if (word == "default") {
+        rule_.server_defaults = true;
+        continue;
+      }
+      if (word == "ssl") {
+        rule_.tls = true;
+        continue;
+      }
+      if (word == "sni" || word == "alpn") {
+        if (!c_.has(++at)) {
+          return complain(fmt::format("'{}' expects a string as argument.", word));
+        }
+        if (word == "sni") rule_.sni = std::string(c_.word(at));
+        continue;
+      }
       if (word == "linger") {
         rule_.linger = true;
       } else if (word == "comment") {
@@ -136,8 +150,7 @@ class CheckLine {
           return complain(fmt::format("'addr' : invalid address: '{}'", c_.word(at)));
         }
         rule_.address = std::string(c_.word(at));
-      } else if (word == "ssl" || word == "send-proxy" || word == "via-socks4" || word == "sni" || word == "alpn" ||
-                 word == "proto") {
+      } else if (word == "send-proxy" || word == "via-socks4" || word == "proto") {
         return complain(fmt::format("'{}' is not supported by this version.", word));
       } else {
         return complain(

@@ -1,5 +1,5 @@
 // `option X` where X chooses the kind of health check: tcp-check, redis-check, httpchk, smtpchk, mysql-check,
-// pgsql-check, ldap-check, ssl-hello-chk.
+// pgsql-check, ldap-check, ssl-hello-chk, external-check.
 #include "proxy/keyword/keyword.h"
 
 namespace holdfast::proxy {
@@ -59,6 +59,10 @@ void ssl_hello_check(KeywordContext& c) {
   if (c.at_most(2, "option ssl-hello-chk")) preset(c, ssl_hello_check_program());
 }
 
+void external_check(KeywordContext& c) {
+  if (c.at_most(2, "option external-check")) c.proxy->check_kind = CheckKind::kExternal;
+}
+
 void http_check(KeywordContext& c) {
   if (!c.at_most(6, "option httpchk")) return;
   HttpCheckRequest request;
@@ -83,13 +87,13 @@ struct Row {
 constexpr Row kRows[] = {
     {"tcp-check", tcp_check},   {"redis-check", redis_check},       {"httpchk", http_check},
     {"smtpchk", smtp_check},    {"mysql-check", mysql_check},       {"pgsql-check", pgsql_check},
-    {"ldap-check", ldap_check}, {"ssl-hello-chk", ssl_hello_check},
+    {"ldap-check", ldap_check}, {"ssl-hello-chk", ssl_hello_check}, {"external-check", external_check},
 };
 
 }  // namespace
 
 bool parse_check_option(KeywordContext& c, std::string_view name) {
-  if (name == "spop-check" || name == "external-check") {
+  if (name == "spop-check") {
     c.alert("'option {}' is not supported by this version.", name);
     return true;
   }

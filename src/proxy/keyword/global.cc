@@ -12,6 +12,8 @@ void flag(KeywordContext& c, bool* target) {
 }
 void parse_daemon(KeywordContext& c) { flag(c, &c.config.global.daemon); }
 void parse_quiet(KeywordContext& c) { flag(c, &c.config.global.quiet); }
+void parse_insecure_fork(KeywordContext& c) { flag(c, &c.config.global.insecure_fork); }
+void parse_external_check(KeywordContext& c) { flag(c, &c.config.global.external_check); }
 void parse_zero_warning(KeywordContext& c) { flag(c, &c.config.global.zero_warning); }
 void parse_master_worker(KeywordContext& c) {
   if (!c.at_most(2, c.word(0))) return;
@@ -210,8 +212,6 @@ constexpr KeywordRow kRows[] = {
     {"tune.rcvbuf.server", kInGlobal, parse_accepted, "accepted"},
     {"tune.sndbuf.client", kInGlobal, parse_accepted, "accepted"},
     {"tune.sndbuf.server", kInGlobal, parse_accepted, "accepted"},
-    {"tune.ssl.default-dh-param", kInGlobal, parse_accepted, "accepted"},
-    {"tune.ssl.cachesize", kInGlobal, parse_accepted, "accepted"},
     {"tune.max-checks-per-thread", kInGlobal, parse_accepted, "accepted"},
     {"tune.buffers.limit", kInGlobal, parse_accepted, "accepted"},
     {"tune.listener.multi-queue", kInGlobal, parse_accepted, "accepted"},
@@ -225,17 +225,9 @@ constexpr KeywordRow kRows[] = {
     {"busy-polling", kInGlobal, parse_accepted, "accepted"},
     {"set-dumpable", kInGlobal, parse_accepted, "accepted"},
     {"strict-limits", kInGlobal, parse_accepted, "accepted"},
-    {"insecure-fork-wanted", kInGlobal, parse_accepted, "accepted"},
+    {"insecure-fork-wanted", kInGlobal, parse_insecure_fork, "programs may be started"},
+    {"external-check", kInGlobal, parse_external_check, "allow external checks"},
     {"expose-experimental-directives", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-bind-ciphers", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-bind-ciphersuites", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-bind-options", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-server-ciphers", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-server-ciphersuites", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-default-server-options", kInGlobal, parse_accepted, "accepted"},
-    {"ssl-server-verify", kInGlobal, parse_accepted, "accepted"},
-    {"ca-base", kInGlobal, parse_accepted, "accepted"},
-    {"crt-base", kInGlobal, parse_accepted, "accepted"},
     {"maxconnrate", kInGlobal, parse_ignored_integer, "accepted"},
     {"maxsessrate", kInGlobal, parse_ignored_integer, "accepted"},
     {"maxpipes", kInGlobal, parse_ignored_integer, "accepted"},

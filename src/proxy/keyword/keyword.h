@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <expected>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "conf/haproxy_reader.h"
 #include "proxy/config_parse.h"
@@ -21,6 +23,7 @@ inline constexpr uint8_t kInDefaults = 2;
 inline constexpr uint8_t kInFrontend = 4;
 inline constexpr uint8_t kInBackend = 8;
 inline constexpr uint8_t kInSentinels = 16;
+inline constexpr uint8_t kInResolvers = 32;
 inline constexpr uint8_t kInProxies = kInDefaults | kInFrontend | kInBackend;
 
 /// One statement being parsed. `proxy` is the section's (a defaults section has one too), null in `global`.
@@ -64,6 +67,8 @@ class KeywordContext {
   void say(conf::Severity severity, std::string_view separator, std::string_view text);
   /// `config : [f:l] : ` + text: the form of server lines.
   void alert_at(std::string_view text);
+  /// `config : ` + text.
+  void alert_plain(std::string_view text);
 
   /// Warns and answers true when the section lacks the capability: the line is ignored.
   bool ignored_without_backend(std::string_view name);
@@ -92,7 +97,9 @@ std::span<const KeywordRow> option_keywords();
 std::span<const KeywordRow> routing_keywords();
 std::span<const KeywordRow> redis_keywords();
 std::span<const KeywordRow> table_keywords();
+std::span<const KeywordRow> resolvers_keywords();
 std::span<const KeywordRow> http_keywords();
+std::span<const KeywordRow> tls_keywords();
 
 /// The row for a keyword in a section kind, or null.
 const KeywordRow* find_keyword(std::string_view name, uint8_t section);
@@ -104,6 +111,11 @@ std::string_view kind_word(const ProxyConfig& proxy);
 
 /// `option X` where X chooses the kind of health check. False = X is none of these.
 bool parse_check_option(KeywordContext& context, std::string_view name);
+/// The first character of a section's or server's name that is not allowed there; 0 = none.
+char forbidden_character(std::string_view name);
+/// Adds the nameservers of /etc/resolv.conf. Warnings, or why it could not be read.
+std::expected<std::vector<std::string>, std::string> add_system_nameservers(const ParseOptions& options,
+                                                                            ResolversConfig& section);
 /// HTTP-only: accepted in a TCP proxy and mentioned once, when the file was read.
 void remember_http_only(KeywordContext& context);
 /// Used by `log` in global and proxies.

@@ -204,6 +204,46 @@ void parse_log_tag(KeywordContext& c) {
   if (c.at_most(2, "log-tag")) c.proxy->log_tag = std::string(c.word(1));
 }
 
+void parse_rate_limit(KeywordContext& c) {
+  if (c.word(1) != "sessions") return c.alert("'rate-limit' only supports 'sessions' (got '{}').", c.word(1));
+  if (c.ignored_without_frontend("rate-limit sessions")) return;
+  if (c.word(2).empty()) return c.alert("'rate-limit sessions' expects a numeric value.");
+  const auto value = conf::whole_integer(c.word(2));
+  if (!value || *value < 0) return c.alert("unparsable number '{}' in 'rate-limit sessions'.", c.word(2));
+  c.proxy->rate_limit_sessions = *value;
+}
+
+void parse_external_check(KeywordContext& c) {
+  const std::string_view what = c.word(1);
+  if (what.empty()) return c.alert("missing argument after 'external-check'.\n");
+  if (what != "command" && what != "path") {
+    return c.alert("'external-check' only supports 'command' and 'path'. but got '{}'.", what);
+  }
+  if (!c.at_most(3, c.word(0))) return;
+  if (c.word(2).empty()) return c.alert("missing argument after '{}'.", what);
+  (what == "command" ? c.proxy->check_command : c.proxy->check_path) = std::string(c.word(2));
+}
+
+void parse_load_state(KeywordContext& c) {
+  if (c.ignored_without_backend("load-server-state-from-file")) return;
+  if (!c.at_most(2, c.word(0))) return;
+  const std::string_view from = c.word(1);
+  if (from == "global") {
+    c.proxy->state_file = StateFile::kGlobal;
+  } else if (from == "local") {
+    c.proxy->state_file = StateFile::kLocal;
+  } else if (from == "none") {
+    c.proxy->state_file = StateFile::kNone;
+  } else {
+    c.alert("'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{}'", from);
+  }
+}
+
+void parse_state_name(KeywordContext& c) {
+  if (c.ignored_without_backend("server-state-file-name") || !c.at_most(2, c.word(0))) return;
+  c.proxy->state_file_name = c.word(1) == "use-backend-name" ? std::string() : std::string(c.word(1));
+}
+
 void parse_http_only(KeywordContext& c) { remember_http_only(c); }
 void parse_accepted(KeywordContext&) {}
 void parse_unsupported(KeywordContext& c) { c.alert("'{}' is not supported by this version.", c.word(0)); }
@@ -227,7 +267,7 @@ constexpr KeywordRow kRows[] = {
     {"fullconn", kInProxies, parse_fullconn, "load at which servers take their maxconn"},
     {"backlog", kInProxies, parse_backlog, "connections the kernel may hold before they are accepted"},
     {"retries", kInProxies, parse_retries, "attempts to connect after a failure"},
-    {"rate-limit", kInProxies, parse_unsupported, "not yet"},
+    {"rate-limit", kInProxies, parse_rate_limit, "new sessions per second"},
     {"balance", kInProxies, parse_balance, "how a server is chosen; random when absent"},
     {"hash-type", kInProxies, parse_hash_type, "map-based or consistent"},
     {"id", kInProxies, parse_id, "number of the proxy in statistics"},
@@ -244,11 +284,11 @@ constexpr KeywordRow kRows[] = {
     {"cookie", kInProxies, parse_http_only, "HTTP only"},
     {"errorfile", kInProxies, parse_http_only, "HTTP only"},
     {"compression", kInProxies, parse_http_only, "HTTP only"},
-    {"load-server-state-from-file", kInProxies, parse_accepted, "accepted"},
+    {"load-server-state-from-file", kInProxies, parse_load_state, "global, local, none: states of the process before"},
+    {"server-state-file-name", kInProxies, parse_state_name, "the local state file"},
     {"filter", kInProxies, parse_unsupported, "not yet"},
-    {"server-template", kInProxies, parse_unsupported, "not yet"},
     {"email-alert", kInProxies, parse_unsupported, "not yet"},
-    {"external-check", kInProxies, parse_unsupported, "not yet"},
+    {"external-check", kInProxies, parse_external_check, "command, path: the program of `option external-check`"},
     {"dispatch", kInProxies, parse_unsupported, "not yet"},
     {"redispatch", kInProxies, parse_removed, "removed"},
     {"contimeout", kInProxies, parse_removed, "removed"},

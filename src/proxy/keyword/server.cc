@@ -4,16 +4,11 @@
 #include "conf/haproxy_value.h"
 #include "proxy/address_spec.h"
 #include "proxy/keyword/keyword.h"
+#include "proxy/keyword/server_row.h"
+#include "proxy/keyword/tls.h"
 
 namespace holdfast::proxy {
 namespace {
-
-struct ServerRow {
-  std::string_view name;
-  int values;  // words after the name
-  /// Empty = fine, else the error's text.
-  std::string (*apply)(KeywordContext&, ServerConfig&, std::string_view value);
-};
 
 std::string set_time(const ServerConfig& server, std::string_view name, std::string_view value, Duration* target,
                      bool zero_allowed = false) {
@@ -139,20 +134,6 @@ std::string set_source(KeywordContext& c, ServerConfig& server, std::string_view
   return "";
 }
 
-std::string set_init_addr(KeywordContext&, ServerConfig&, std::string_view value) {
-  while (!value.empty()) {
-    const size_t comma = value.find(',');
-    const std::string_view method = value.substr(0, comma);
-    if (method != "last" && method != "libc" && method != "none" && !is_numeric_host(method)) {
-      return fmt::format("'init-addr' : unknown init-addr method '{}', supported methods are 'libc', 'last', 'none'..",
-                         method);
-    }
-    if (comma == std::string_view::npos) break;
-    value.remove_prefix(comma + 1);
-  }
-  return "";
-}
-
 #define HF_TIME(field, name) \
   [](KeywordContext&, ServerConfig& s, std::string_view v) { return set_time(s, name, v, &s.field); }
 #define HF_FLAG(field, value)                                             \
@@ -254,26 +235,30 @@ constexpr ServerRow kOptions[] = {
        return "";
      }},
     {"source", 1, set_source},
-    {"init-addr", 1, set_init_addr},
     {"cookie", 1,
      [](KeywordContext&, ServerConfig&, std::string_view v) -> std::string {
        return v.empty() ? "'cookie' expects <value> as argument.." : "";
      }},
     {"tfo", 0, HF_IGNORE},
-    {"resolve-prefer", 1, HF_IGNORE},
-    {"verify", 1, HF_IGNORE},  // without `ssl` it has no effect
+    {"pool-max-conn", 1, HF_IGNORE},  // nothing is kept idle
+    {"pool-low-conn", 1, HF_IGNORE},
+    {"pool-purge-delay", 1, HF_IGNORE},
 };
 #undef HF_TIME
 #undef HF_FLAG
 #undef HF_COUNT
 #undef HF_IGNORE
 
-constexpr std::string_view kUnsupported[] = {"ssl",   "check-ssl", "namespace",  "socks4",      "resolvers", "no-ssl",
-                                             "redir", "check-sni", "check-alpn", "healthcheck", "sni"};
+constexpr int64_t kTemplateMax = 100'000;  // servers of one line
+
+constexpr std::string_view kUnsupported[] = {"namespace", "socks4", "redir", "healthcheck"};
+
+enum class ServerVerb : uint8_t { kServer, kDefaults, kTemplate };
 
 class ServerLine {
  public:
-  ServerLine(KeywordContext& c, bool defaults) : c_(c), defaults_(defaults) {}
+  ServerLine(KeywordContext& c, ServerVerb verb)
+      : c_(c), defaults_(verb == ServerVerb::kDefaults), template_(verb == ServerVerb::kTemplate) {}
 
   void run() {
     size_t at = 1;
@@ -287,49 +272,79 @@ class ServerLine {
     }
     if (defaults_) {
       c_.proxy->default_server = server_;
-    } else if (finish()) {
+      return;
+    }
+    const std::string prefix = server_.name;
+    for (int64_t number = low_; number <= high_; ++number) {
+      if (template_) server_.name = fmt::format("{}{}", prefix, number);
+      if (!finish()) return;
       c_.proxy->servers.push_back(server_);
+      server_.forced_id = false;  // an id given by hand is the first one's
     }
   }
 
  private:
   bool begin_server(size_t* at) {
-    if (c_.count() < 3) {
-      c_.alert_at("'server' expects <name> and <addr>[:<port>] as arguments.");
+    const std::string_view verb = c_.word(0);
+    *at = template_ ? 3 : 2;
+    if (c_.count() <= *at || c_.word(*at).empty()) {
+      c_.alert_at(fmt::format("'{}' expects {} <addr>[:<port>] as arguments.", verb,
+                              template_ ? "<prefix> <nb | range>" : "<name> and"));
       return false;
     }
     server_ = c_.proxy->default_server;
     server_.name = std::string(c_.word(1));
     server_.source = c_.source();
-    for (char ch : server_.name) {
-      const bool fine = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '.' ||
-                        ch == ':' || ch == '-' || ch == '_';
-      if (fine) continue;
-      c_.alert_at(fmt::format("character '{}' is not permitted in server name '{}'.", ch, server_.name));
+    if (const char bad = forbidden_character(server_.name); bad != 0) {
+      c_.alert_at(fmt::format("character '{}' is not permitted in {} {} '{}'.", bad, verb,
+                              template_ ? "prefix" : "name", server_.name));
       return false;
     }
+    return (!template_ || read_range()) && read_address((*at)++);
+  }
+
+  /// `<number>` or `<low>-<high>`.
+  bool read_range() {
+    const std::string_view text = c_.word(2);
+    const size_t dash = text.find('-');
+    low_ = dash == std::string_view::npos ? 1 : conf::leading_integer(text.substr(0, dash));
+    high_ = conf::leading_integer(dash == std::string_view::npos ? text : text.substr(dash + 1));
+    if (low_ >= 0 && high_ >= low_ && high_ - low_ < kTemplateMax) return true;
+    c_.alert_at(fmt::format("Wrong {} number or range arg '{}'.", c_.word(0), text));
+    return false;
+  }
+
+  bool read_address(size_t at) {
     AddressRules rules;
     rules.offset_allowed = true;
     rules.name_kept = true;
     rules.names = nullptr;  // names are looked up once the whole configuration is known to be good
-    const auto spec = parse_address(c_.word(2), rules);
+    const auto spec = parse_address(c_.word(at), rules);
     if (!spec) return complain(spec.error());
     server_.address = spec->address;
     server_.fqdn = spec->name;
     if (!spec->name.empty()) server_.address.host = spec->name;
     server_.port_mapped = !server_.address.is_unix() && (!spec->port_given || spec->offset);
+    if (server_.is_service()) server_.port_mapped = false;  // the record says the port
     server_.port_offset = spec->offset_value;
-    *at = 3;
     return true;
   }
 
   bool read_option(size_t* at) {
     const std::string_view name = c_.word(*at);
-    for (const ServerRow& row : kOptions) {
-      if (row.name != name) continue;
-      const std::string_view value = row.values > 0 ? c_.word(*at + 1) : "";
-      *at += 1 + static_cast<size_t>(row.values);
-      const std::string error = row.apply(c_, server_, value);
+    if (const TlsOptionResult tls = read_server_tls(c_, server_.tls, at); tls.known) {
+      if (tls.error.empty()) return true;
+      if (tls.before.empty()) return complain(tls.period ? tls.error + "." : tls.error);
+      complain(tls.before);
+      c_.alert_plain(tls.error + ".");
+      return false;
+    }
+    for (const std::span<const ServerRow> rows : {std::span<const ServerRow>(kOptions), resolve_options()}) {
+      const auto row = std::ranges::find(rows, name, &ServerRow::name);
+      if (row == rows.end()) continue;
+      const std::string_view value = row->values > 0 ? c_.word(*at + 1) : "";
+      *at += 1 + static_cast<size_t>(row->values);
+      const std::string error = row->apply(c_, server_, value);
       return error.empty() || complain(error);
     }
     for (std::string_view other : kUnsupported) {
@@ -365,23 +380,30 @@ class ServerLine {
 
   KeywordContext& c_;
   bool defaults_;
+  bool template_;
   ServerConfig server_;
+  int64_t low_ = 1;
+  int64_t high_ = 1;
 };
 
 void parse_server(KeywordContext& c) {
-  if (c.proxy->kind == ProxyConfig::Kind::kDefaults) return c.alert_at("'server' not allowed in 'defaults' section.");
-  if (c.proxy->kind == ProxyConfig::Kind::kFrontend) {
-    return c.alert_at(fmt::format("parsing [{}:{}] : 'server' not allowed because {} '{}' has no backend capability.",
-                                  c.source().file, c.source().line, kind_word(*c.proxy), c.proxy->name));
+  const std::string_view verb = c.word(0);
+  if (c.proxy->kind == ProxyConfig::Kind::kDefaults) {
+    return c.alert_at(fmt::format("'{}' not allowed in 'defaults' section.", verb));
   }
-  ServerLine(c, false).run();
+  if (c.proxy->kind == ProxyConfig::Kind::kFrontend) {
+    return c.alert_at(fmt::format("parsing [{}:{}] : '{}' not allowed because {} '{}' has no backend capability.",
+                                  c.source().file, c.source().line, verb, kind_word(*c.proxy), c.proxy->name));
+  }
+  ServerLine(c, verb == "server-template" ? ServerVerb::kTemplate : ServerVerb::kServer).run();
 }
 void parse_default_server(KeywordContext& c) {
-  if (!c.ignored_without_backend("default-server")) ServerLine(c, true).run();
+  if (!c.ignored_without_backend("default-server")) ServerLine(c, ServerVerb::kDefaults).run();
 }
 
 constexpr KeywordRow kRows[] = {
     {"server", kInProxies, parse_server, "a server: name, address, checks, weight, limits"},
+    {"server-template", kInProxies, parse_server, "servers alike: prefix, how many, name of the service"},
     {"default-server", kInProxies, parse_default_server, "options of the servers that follow"},
 };
 

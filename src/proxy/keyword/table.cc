@@ -5,9 +5,10 @@
 namespace holdfast::proxy {
 
 std::span<const std::span<const KeywordRow>> all_keywords() {
-  static const std::array<std::span<const KeywordRow>, 11> kTables = {
-      global_keywords(),  section_keywords(), bind_keywords(),  server_keywords(), check_keywords(), option_keywords(),
-      routing_keywords(), log_keywords(),     redis_keywords(), table_keywords(),  http_keywords(),
+  static const std::array<std::span<const KeywordRow>, 13> kTables = {
+      global_keywords(), section_keywords(),   bind_keywords(), server_keywords(), check_keywords(),
+      option_keywords(), routing_keywords(),   log_keywords(),  redis_keywords(),  table_keywords(),
+      http_keywords(),   resolvers_keywords(), tls_keywords(),
   };
   return kTables;
 }
@@ -19,6 +20,15 @@ const KeywordRow* find_keyword(std::string_view name, uint8_t section) {
     }
   }
   return nullptr;
+}
+
+char forbidden_character(std::string_view name) {
+  for (char c : name) {
+    const bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+                      c == ':' || c == '-' || c == '_';
+    if (!fine) return c;
+  }
+  return 0;
 }
 
 std::string_view kind_word(const ProxyConfig& proxy) {
@@ -43,6 +53,8 @@ void KeywordContext::say(conf::Severity severity, std::string_view separator, st
 void KeywordContext::alert_at(std::string_view text) {
   diagnostics_.alert(fmt::format("config : [{}:{}] : {}", statement_.file, statement_.line, text));
 }
+
+void KeywordContext::alert_plain(std::string_view text) { diagnostics_.alert(fmt::format("config : {}", text)); }
 
 bool KeywordContext::at_most(size_t words, std::string_view name) {
   if (count() <= words) return true;

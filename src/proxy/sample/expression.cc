@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "base/assert.h"
 #include "base/text.h"
 
@@ -53,6 +55,19 @@ std::expected<Call, std::string> take_call(std::string_view* text) {
   return std::unexpected(std::string(call.name));
 }
 
+/// All fetches: those of fetch.cc, then those of fetch_tls.cc.
+std::span<const FetchRow> all_fetches() {
+  static const std::vector<FetchRow> rows = [] {
+    size_t count = 0;
+    const FetchRow* first = fetch_rows(&count);
+    std::vector<FetchRow> out(first, first + count);
+    first = tls_fetch_rows(&count);
+    out.insert(out.end(), first, first + count);
+    return out;
+  }();
+  return rows;
+}
+
 template <typename Row>
 const Row* find_row(const Row* rows, size_t count, std::string_view name, uint16_t* index) {
   for (size_t i = 0; i < count; ++i) {
@@ -76,10 +91,8 @@ std::string wrong_count(const Row& row, const Call& call) {
 }  // namespace
 
 const FetchRow& fetch_at(uint16_t index) {
-  size_t count = 0;
-  const FetchRow* rows = fetch_rows(&count);
-  HF_ASSERT(index < count);
-  return rows[index];
+  HF_ASSERT(index < all_fetches().size());
+  return all_fetches()[index];
 }
 const ConverterRow& converter_at(uint16_t index) {
   size_t count = 0;
@@ -100,8 +113,7 @@ std::expected<Expression, std::string> parse_expression(std::string_view text, s
     return std::unexpected(fmt::format("fetch method '{}' : expected ')' in {} '{}'", fetch.error(), place, whole));
   }
   size_t count = 0;
-  const FetchRow* rows = fetch_rows(&count);
-  const FetchRow* row = find_row(rows, count, fetch->name, &out.fetch);
+  const FetchRow* row = find_row(all_fetches().data(), all_fetches().size(), fetch->name, &out.fetch);
   if (row == nullptr) {
     return std::unexpected(fmt::format("unknown fetch method '{}' in {} '{}'", fetch->name, place, whole));
   }

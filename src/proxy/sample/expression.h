@@ -56,6 +56,7 @@ const FetchRow& fetch_at(uint16_t index);
 const ConverterRow& converter_at(uint16_t index);
 /// The rows of fetch.cc and convert.cc.
 const FetchRow* fetch_rows(size_t* count);
+const FetchRow* tls_fetch_rows(size_t* count);  // of fetch_tls.cc, behind those
 const ConverterRow* converter_rows(size_t* count);
 uint8_t needs_of(const Expression& expression);
 

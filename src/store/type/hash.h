@@ -1,7 +1,7 @@
 // Hash: a map from fields to values, both byte strings.
 //
-// Forms: kListpack = one packed block of field, value, field, value in insertion order; kHashtable = a Table of packed
-// items. The first write that exceeds hash-max-listpack-entries or -value turns it over for good.
+// Forms: kListpack = one packed block of field, value, field, value in insertion order; kHashtable = a CellTable.
+// The first write that exceeds hash-max-listpack-entries or -value turns it over for good.
 // Views handed out are borrowed until the next write to the hash. Visitors must not write.
 #pragma once
 
@@ -11,10 +11,10 @@
 #include <optional>
 #include <string_view>
 
+#include "store/cell_table.h"
 #include "store/context.h"
 #include "store/function_ref.h"
 #include "store/packed.h"
-#include "store/table.h"
 #include "store/value.h"
 
 namespace holdfast::store {
@@ -55,13 +55,10 @@ class Hash {
 
  private:
   void convert();
-  char* make_item(std::string_view field, std::string_view value);
-  void free_item(void* item);
 
   Context* context_;
   Packed packed_;
-  std::unique_ptr<Table> table_;
-  size_t item_bytes_ = 0;  // of all items in table_
+  std::unique_ptr<CellTable> table_;
 };
 
 }  // namespace holdfast::store

@@ -1,30 +1,19 @@
 #include "store/type/set.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "base/assert.h"
 #include "base/prng.h"
 #include "base/text.h"
 #include "store/body.h"
-#include "store/varint.h"
 
 namespace holdfast::store {
 
 namespace {
 
-// An item of the table: [member length varint][member].
-std::string_view read_item(const void* item) {
-  uint64_t size = 0;
-  const char* const at = get_varint(static_cast<const char*>(item), size);
-  return {at, size};
-}
-
 /// Whatever set-max-intset-entries says.
 constexpr uint32_t kIntsetEntriesMax = 1U << 30;
-
-size_t item_bytes(std::string_view member) { return varint_size(member.size()) + member.size(); }
 
 }  // namespace
 
@@ -33,40 +22,16 @@ Set::Set(Context& context) : context_(&context) {}
 Set::~Set() {
   ints_.clear(context_->heap);
   packed_.clear(context_->heap);
-  if (table_) table_->drain(SIZE_MAX, [&](void* item) { free_item(item); });
 }
 
-void Set::add_item(std::string_view member) {
-  const size_t bytes = item_bytes(member);
-  auto* const item = static_cast<char*>(context_->heap.allocate(bytes));
-  char* const at = put_varint(item, member.size());
-  if (!member.empty()) std::memcpy(at, member.data(), member.size());
-  item_bytes_ += Heap::class_bytes(bytes);
-  table_->insert(context_->key(member), item);
-}
-
-void Set::free_item(void* item) {
-  const size_t bytes = item_bytes(read_item(item));
-  item_bytes_ -= Heap::class_bytes(bytes);
-  context_->heap.release(item, bytes);
-}
-
-bool Set::dismantle(size_t elements) {
-  return !table_ || table_->drain(elements, [&](void* item) { free_item(item); });
-}
+bool Set::dismantle(size_t elements) { return !table_ || table_->drain(elements); }
 
 Set* Set::clone() const {
   Set* const copy = make_body<Set>(*context_);
   copy->encoding_ = encoding_;
   copy->ints_ = ints_.clone(context_->heap);
   copy->packed_ = packed_.clone(context_->heap);
-  if (table_) {
-    copy->table_ = std::make_unique<Table>(*context_, 0);
-    for_each([&](std::string_view member) {
-      copy->add_item(member);
-      return true;
-    });
-  }
+  if (table_) copy->table_ = table_->clone();
   return copy;
 }
 
@@ -80,7 +45,7 @@ bool Set::contains(std::string_view member) const {
     const auto value = parse_int64(member);
     return value && ints_.contains(*value);
   }
-  if (table_) return table_->find(context_->key(member)) != nullptr;
+  if (table_) return table_->find(context_->key(member)).has_value();
   return packed_.find(member) != packed_.end();
 }
 
@@ -108,9 +73,7 @@ bool Set::add(std::string_view member) {
     }
     convert_to_table();
   }
-  if (table_->find(context_->key(member)) != nullptr) return false;
-  add_item(member);
-  return true;
+  return table_->put(context_->key(member), {});
 }
 
 void Set::convert_to_packed() {
@@ -123,12 +86,12 @@ void Set::convert_to_packed() {
 }
 
 void Set::convert_to_table() {
-  table_ = std::make_unique<Table>(*context_, 0);
-  const auto add_all = [&](std::string_view member) {
-    add_item(member);
+  auto table = std::make_unique<CellTable>(*context_, false);
+  for_each([&](std::string_view member) {
+    table->put(context_->key(member), {});
     return true;
-  };
-  for_each(add_all);
+  });
+  table_ = std::move(table);
   ints_.clear(context_->heap);
   packed_.clear(context_->heap);
   encoding_ = Encoding::kHashtable;
@@ -139,11 +102,7 @@ bool Set::erase(std::string_view member) {
     const auto value = parse_int64(member);
     return value && ints_.erase(context_->heap, *value);
   }
-  if (table_) {
-    void* const item = table_->erase(context_->key(member));
-    if (item != nullptr) free_item(item);
-    return item != nullptr;
-  }
+  if (table_) return table_->erase(context_->key(member));
   const auto at = packed_.find(member);
   if (at == packed_.end()) return false;
   packed_.erase(context_->heap, at);
@@ -164,14 +123,14 @@ void Set::for_each(FunctionRef<bool(std::string_view)> visit) const {
       }
       return;
     default:
-      table_->for_each([&](void* item) { return visit(read_item(item)); });
+      table_->for_each([&](std::string_view member, std::string_view) { return visit(member); });
   }
 }
 
 void Set::random(Prng& prng, FunctionRef<void(std::string_view)> visit) const {
   HF_ASSERT(!empty());
   if (table_) {
-    visit(read_item(table_->random(prng)));
+    table_->random(prng, [&](std::string_view member, std::string_view) { visit(member); });
     return;
   }
   const auto index = static_cast<uint32_t>(prng.below(size()));
@@ -185,7 +144,7 @@ void Set::random(Prng& prng, FunctionRef<void(std::string_view)> visit) const {
 
 uint64_t Set::scan(uint64_t cursor, FunctionRef<void(std::string_view)> visit) const {
   if (table_) {
-    return table_->scan(cursor, [&](void* item) { visit(read_item(item)); });
+    return table_->scan(cursor, [&](std::string_view member, std::string_view) { visit(member); });
   }
   for_each([&](std::string_view member) {
     visit(member);
@@ -195,8 +154,8 @@ uint64_t Set::scan(uint64_t cursor, FunctionRef<void(std::string_view)> visit) c
 }
 
 size_t Set::memory() const {
-  return Heap::class_bytes(sizeof(Set)) + ints_.memory() + packed_.memory() + item_bytes_ +
-         (table_ ? table_->memory() + sizeof(Table) : 0);
+  return Heap::class_bytes(sizeof(Set)) + ints_.memory() + packed_.memory() +
+         (table_ ? table_->memory() + sizeof(CellTable) : 0);
 }
 
 void Set::check_invariants() const {

@@ -1,7 +1,7 @@
 // Set: distinct byte strings without order.
 //
 // Forms: kIntset = sorted integers of the narrowest of 2, 4, 8 bytes; kListpack = one packed block in insertion order;
-// kHashtable = a Table of packed items. Writes that exceed set-max-* turn a set over to the next form for good.
+// kHashtable = a CellTable. Writes that exceed set-max-* turn a set over to the next form for good.
 // Views handed out are borrowed until the next write to the set. Visitors must not write.
 #pragma once
 
@@ -10,11 +10,11 @@
 #include <memory>
 #include <string_view>
 
+#include "store/cell_table.h"
 #include "store/context.h"
 #include "store/function_ref.h"
 #include "store/int_set.h"
 #include "store/packed.h"
-#include "store/table.h"
 #include "store/value.h"
 
 namespace holdfast::store {
@@ -51,15 +51,12 @@ class Set {
  private:
   void convert_to_packed();
   void convert_to_table();
-  void add_item(std::string_view member);
-  void free_item(void* item);
 
   Context* context_;
   Encoding encoding_ = Encoding::kIntset;
   IntSet ints_;
   Packed packed_;
-  std::unique_ptr<Table> table_;
-  size_t item_bytes_ = 0;
+  std::unique_ptr<CellTable> table_;
 };
 
 }  // namespace holdfast::store
