@@ -16,11 +16,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/black_box"))
 os.environ.setdefault("HOLDFAST", str(ROOT / "build/release/holdfast"))
 import failover  # noqa: E402
+import many  # noqa: E402
 import processes  # noqa: E402
+import stress  # noqa: E402
 from processes import Client, Error, World, free_port, wait_for, wait_synced  # noqa: E402
 
 LOAD = ROOT / "build/release/bench/load"
 TICKS = os.sysconf("SC_CLK_TCK")
+ON_DEMAND = ("stress",)  # takes an hour
 
 
 def version(program, *words):
@@ -272,6 +275,18 @@ def bench_crash(options):
         record(figure)
 
 
+def bench_stress(options):
+    """Nobody takes a living primary for dead, whatever goes on beside it."""
+    for figure in stress.figures(options):
+        record(figure)
+
+
+def bench_many(options):
+    """One Sentinel and a great many servers."""
+    for figure in many.figures(options):
+        record(figure)
+
+
 def one_failover(kind):
     with World() as world:
         primary = world.server(kind)
@@ -311,18 +326,19 @@ def one_failover(kind):
 
 def main():
     benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover,
-               "crash": bench_crash}
+               "crash": bench_crash, "many": bench_many, "stress": bench_stress}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all)")
+    parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all but {' '.join(ON_DEMAND)})")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pipelines", type=lambda text: [int(p) for p in text.split(",")], default=[1, 16, 64])
     parser.add_argument("--scale", type=int, default=1, help="divide the amount of work by this")
     parser.add_argument("--failovers", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=60, help="of stress")
     parser.add_argument("--kinds", type=str.split, default=["ours", "original"])
     parser.add_argument("--sorted-sets", action="store_true")
     parser.add_argument("--extra", type=str.split, default=[], help="options for our data server")
     options = parser.parse_args()
-    for name in options.names or benches:
+    for name in options.names or [name for name in benches if name not in ON_DEMAND]:
         benches[name](options)
     return 0
 
