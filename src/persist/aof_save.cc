@@ -20,8 +20,6 @@ using codec::append_bulk;
 using store::Entry;
 using store::Type;
 
-constexpr size_t kItemsPerCommand = 64;
-
 /// Opens a command where the last one is full: `name key` with room for the items that follow.
 class Batches {
  public:
@@ -48,9 +46,6 @@ class Batches {
   size_t room_ = 0;
 };
 
-/// Shortest text that reads back as the same number, as the original writes scores (%.17g).
-std::string score_text(double score) { return fmt::format("{:.17g}", score); }
-
 std::string id_text(store::StreamId id) { return fmt::format("{}-{}", id.ms, id.sequence); }
 
 void put_pending_commands(std::string& out, std::string_view key, const store::ConsumerGroup& group) {
@@ -67,18 +62,23 @@ void put_pending_commands(std::string& out, std::string_view key, const store::C
   }
 }
 
-void put_stream_commands(std::string& out, std::string_view key, const store::Stream& stream) {
-  stream.for_each(store::kStreamIdMin, store::kStreamIdMax, [&](const store::StreamEntry& entry) {
-    codec::append_number_line(out, '*', static_cast<int64_t>(3 + 2 * entry.fields));
-    append_bulk(out, "XADD");
-    append_bulk(out, key);
-    append_bulk(out, id_text(entry.id));
-    entry.for_each([&](std::string_view field, std::string_view value) {
-      append_bulk(out, field);
-      append_bulk(out, value);
-    });
-    return true;
+}  // namespace
+
+/// Shortest text that reads back as the same number, as the original writes scores (%.17g).
+std::string score_text(double score) { return fmt::format("{:.17g}", score); }
+
+void put_stream_entry_command(std::string& out, std::string_view key, const store::StreamEntry& entry) {
+  codec::append_number_line(out, '*', static_cast<int64_t>(3 + 2 * entry.fields));
+  append_bulk(out, "XADD");
+  append_bulk(out, key);
+  append_bulk(out, id_text(entry.id));
+  entry.for_each([&](std::string_view field, std::string_view value) {
+    append_bulk(out, field);
+    append_bulk(out, value);
   });
+}
+
+void put_stream_rest_commands(std::string& out, std::string_view key, const store::Stream& stream) {
   if (stream.empty()) codec::append_request(out, {"XADD", key, "MAXLEN", "0", "0-1", "x", "y"});
   const store::Stream::Marks& marks = stream.marks();
   codec::append_request(out, {"XSETID", key, id_text(marks.last_id), "ENTRIESADDED",
@@ -88,6 +88,21 @@ void put_stream_commands(std::string& out, std::string_view key, const store::St
                                 std::to_string(group.entries_read)});
     put_pending_commands(out, key, group);
   }
+}
+
+void put_expiry_command(std::string& out, const Entry& entry) {
+  if (!entry.has_expiry()) return;
+  codec::append_request(out, {"PEXPIREAT", entry.key(), std::to_string(entry.expires_at_ms())});
+}
+
+namespace {
+
+void put_stream_commands(std::string& out, std::string_view key, const store::Stream& stream) {
+  stream.for_each(store::kStreamIdMin, store::kStreamIdMax, [&](const store::StreamEntry& entry) {
+    put_stream_entry_command(out, key, entry);
+    return true;
+  });
+  put_stream_rest_commands(out, key, stream);
 }
 
 void put_value_commands(std::string& out, const Entry& entry) {
@@ -153,9 +168,7 @@ void put_function_command(std::string& out, std::string_view library) {
 
 void put_entry_commands(std::string& out, const Entry& entry) {
   put_value_commands(out, entry);
-  if (entry.has_expiry()) {
-    codec::append_request(out, {"PEXPIREAT", entry.key(), std::to_string(entry.expires_at_ms())});
-  }
+  put_expiry_command(out, entry);
 }
 
 }  // namespace holdfast::persist

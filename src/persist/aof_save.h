@@ -10,12 +10,22 @@
 
 namespace holdfast::store {
 class Entry;
-}
+class Stream;
+struct StreamEntry;
+}  // namespace holdfast::store
 
 namespace holdfast::persist {
 
 void put_select_command(std::string& out, size_t index);
 void put_function_command(std::string& out, std::string_view library);
 void put_entry_commands(std::string& out, const store::Entry& entry);
+
+// The parts of large ones.
+inline constexpr size_t kItemsPerCommand = 64;
+std::string score_text(double score);
+void put_stream_entry_command(std::string& out, std::string_view key, const store::StreamEntry& entry);
+/// What a stream is beyond its entries.
+void put_stream_rest_commands(std::string& out, std::string_view key, const store::Stream& stream);
+void put_expiry_command(std::string& out, const store::Entry& entry);
 
 }  // namespace holdfast::persist

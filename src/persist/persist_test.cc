@@ -12,6 +12,7 @@
 #include "persist/rdb_load.h"
 #include "persist/rdb_save.h"
 #include "persist/snapshot.h"
+#include "persist/testing.h"
 #include "store/dataset.h"
 #include "store/type/hash.h"
 #include "store/type/list.h"
@@ -25,100 +26,12 @@ namespace {
 using store::Dataset;
 using store::Entry;
 using store::Type;
-
-constexpr size_t kDatabases = 4;
-
-store::HashSeed seed() {
-  Prng prng(77);
-  return store::HashSeed::from(prng);
-}
-
-std::string print(store::StreamId id) { return std::to_string(id.ms) + "-" + std::to_string(id.sequence); }
-
-/// All but active times, which version 10 does not hold.
-void add_stream(const store::Stream& stream, std::vector<std::string>& parts) {
-  stream.for_each(store::kStreamIdMin, store::kStreamIdMax, [&](const store::StreamEntry& entry) {
-    parts.push_back(print(entry.id));
-    entry.for_each([&](std::string_view field, std::string_view value) {
-      parts.emplace_back(field);
-      parts.emplace_back(value);
-    });
-    return true;
-  });
-  const auto& marks = stream.marks();
-  parts.push_back(print(marks.first_id) + " " + print(marks.last_id) + " " + print(marks.max_deleted_id) + " " +
-                  std::to_string(marks.entries_added) + " " + std::to_string(stream.nodes()));
-  for (const auto& [name, group] : stream.groups()) {
-    parts.push_back("group " + std::string(name) + print(group.last_id) + std::to_string(group.entries_read));
-    for (const auto& [consumer_name, consumer] : group.consumers()) {
-      parts.push_back("consumer " + std::string(consumer_name) + std::to_string(consumer.seen_ms));
-    }
-    for (auto at = group.pending().begin(); at != group.pending().end(); group.pending().forward(at)) {
-      const auto& one = group.pending().at(at);
-      parts.push_back(print(one.id) + " " + std::string(one.consumer->name) + " " + std::to_string(one.delivered_ms) +
-                      " " + std::to_string(one.deliveries));
-    }
-  }
-}
-
-std::string content_of(const Entry& entry) {
-  std::string out(store::type_name(entry.type()));
-  std::vector<std::string> parts;
-  const auto add = [&](std::string_view text) { return parts.emplace_back(text), true; };
-  switch (entry.type()) {
-    case Type::kString: {
-      store::NumberBuffer buffer;
-      add(entry.string(buffer));
-      break;
-    }
-    case Type::kList:
-      entry.list().for_each(add);
-      break;
-    case Type::kSet:
-      entry.set().for_each(add);
-      std::sort(parts.begin(), parts.end());
-      break;
-    case Type::kHash:
-      entry.hash().for_each([&](std::string_view f, std::string_view v) {
-        return parts.push_back(std::string(f) + "=" + std::string(v)), true;
-      });
-      std::sort(parts.begin(), parts.end());
-      break;
-    case Type::kSortedSet:
-      entry.sorted_set().for_each([&](std::string_view m, double s) {
-        return parts.push_back(std::string(m) + "@" + std::to_string(s)), true;
-      });
-      break;
-    case Type::kStream:
-      add_stream(entry.stream(), parts);
-      break;
-  }
-  for (const std::string& part : parts) out += "|" + part;
-  return out + " px " + std::to_string(entry.expires_at_ms());
-}
-
-using Image = std::map<std::string, std::string>;
-
-Image image_of(const Dataset& data) {
-  Image image;
-  for (size_t i = 0; i < data.databases(); ++i) {
-    data.db(i).for_each([&](const Entry& entry) {
-      EXPECT_TRUE(image.emplace(std::to_string(i) + ":" + std::string(entry.key()), content_of(entry)).second);
-      return true;
-    });
-  }
-  return image;
-}
-
-std::unique_ptr<Dataset> load(const std::string& file, size_t chunk = SIZE_MAX, LoadOptions options = {}) {
-  RdbLoader loader(std::make_unique<Dataset>(kDatabases, seed()), options);
-  for (size_t at = 0; at < file.size(); at += chunk) {
-    loader.feed(std::string_view(file).substr(at, chunk));
-    if (chunk == SIZE_MAX) break;
-  }
-  EXPECT_EQ(loader.finish(), RdbLoader::Status::kDone) << loader.error();
-  return loader.finish() == RdbLoader::Status::kDone ? loader.take() : nullptr;
-}
+using testing::content_of;
+using testing::Image;
+using testing::image_of;
+using testing::kDatabases;
+using testing::load;
+using testing::seed;
 
 void churn_stream(store::Stream& stream, Prng& prng, const std::string& text) {
   const store::StreamId last = stream.marks().last_id;

@@ -104,7 +104,7 @@ void put_database(std::string& out, size_t index) {
   rdb::put_length(out, index);
 }
 
-void put_entry(std::string& out, const Entry& entry, const SaveOptions& options) {
+void put_entry_head(std::string& out, const Entry& entry, const SaveOptions& options) {
   if (entry.has_expiry()) {
     rdb::put_opcode(out, rdb::Opcode::kExpireTimeMs);
     rdb::put_uint64(out, static_cast<uint64_t>(entry.expires_at_ms()));
@@ -123,6 +123,10 @@ void put_entry(std::string& out, const Entry& entry, const SaveOptions& options)
   }
   rdb::put_type(out, value_type(entry.type(), options.newest));
   rdb::put_string(out, entry.key(), options.compress);
+}
+
+void put_entry(std::string& out, const Entry& entry, const SaveOptions& options) {
+  put_entry_head(out, entry, options);
   put_content(out, entry, options.compress, options.newest);
 }
 

@@ -51,6 +51,8 @@ void put_header(std::string& out, const SaveInfo& info, const SaveOptions& optio
 void put_database(std::string& out, size_t index);
 /// Expiry, access, type, key, value.
 void put_entry(std::string& out, const store::Entry& entry, const SaveOptions& options);
+/// What precedes the content of put_entry.
+void put_entry_head(std::string& out, const store::Entry& entry, const SaveOptions& options);
 /// The value alone: a type byte and what follows the key in a file (DUMP).
 void put_value(std::string& out, const store::Entry& entry, bool compress);
 /// End mark and checksum, `crc` being that of everything before.

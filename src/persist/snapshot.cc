@@ -1,6 +1,7 @@
 #include "persist/snapshot.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,7 +16,7 @@ namespace holdfast::persist {
 namespace rdb = codec::rdb;
 
 Snapshot::Snapshot(store::Dataset& data, const SaveInfo& info, const SaveOptions& options)
-    : options_(options), epoch_(++data.context().snapshot_epoch) {
+    : options_(options), epoch_(++data.context().snapshot_epoch), context_(data.context()) {
   begin(info);
   for (size_t i = 0; i < data.databases(); ++i) {
     store::KeyTable& keys = data.db(i).keys();
@@ -26,7 +27,7 @@ Snapshot::Snapshot(store::Dataset& data, const SaveInfo& info, const SaveOptions
     sources_.push_back({&keys, i});
     keys_total_ += keys.table.size();
     if (options_.as_commands) continue;
-    select(i);
+    select(out_, selected_db_, i);
     rdb::put_opcode(out_, rdb::Opcode::kResizeDb);
     rdb::put_length(out_, keys.table.size());
     rdb::put_length(out_, keys.expiring);
@@ -39,10 +40,10 @@ void Snapshot::begin(const SaveInfo& info) {
   for (const std::string& library : info.functions) put_function_command(out_, library);
 }
 
-void Snapshot::select(size_t db) {
-  if (selected_db_ == db) return;
-  options_.as_commands ? put_select_command(out_, db) : put_database(out_, db);
-  selected_db_ = db;
+void Snapshot::select(std::string& out, size_t& selected, size_t db) {
+  if (selected == db) return;
+  options_.as_commands ? put_select_command(out, db) : put_database(out, db);
+  selected = db;
 }
 
 Snapshot::~Snapshot() {
@@ -72,9 +73,14 @@ void Snapshot::before_write(store::Table& table, store::Segment& segment, uint32
 void Snapshot::emit(const Source& source, store::Segment& segment, uint32_t bucket) {
   segment.mark_visited(bucket);
   source.keys->table.for_each_in_bucket(segment, bucket, [&](void* item) {
-    select(source.db);
     const auto& entry = *static_cast<const store::Entry*>(item);
-    options_.as_commands ? put_entry_commands(out_, entry) : put_entry(out_, entry, options_);
+    if (LargeRecord::is_worth(entry)) {
+      large_.push_back(std::make_unique<LargeRecord>(context_, entry, options_, source.db));
+      // From now on records of out_ wait; the first thing in front of this one is what says its database.
+      if (large_.size() == 1) select(out_, selected_db_, source.db);
+    } else {
+      put(entry, source.db);
+    }
     ++keys_;
   });
   seal();
@@ -87,9 +93,57 @@ void Snapshot::seal() {
   sealed_ = out_.size();
 }
 
+void Snapshot::put(const store::Entry& entry, size_t db) {
+  std::string& out = large_.empty() ? out_ : aside_;
+  select(out, large_.empty() ? selected_db_ : aside_db_, db);
+  const size_t before = out.size();
+  options_.as_commands ? put_entry_commands(out, entry) : put_entry(out, entry, options_);
+  const size_t written = out.size() - before;
+  if (entry.type() == store::Type::kString) unwritten_ += std::max(entry.length(), written) - written;
+}
+
+void Snapshot::write_large(size_t bytes) {
+  LargeRecord& record = *large_.front();
+  const size_t before = out_.size();
+  const bool whole = record.write(out_, bytes);
+  const size_t written = out_.size() - before;
+  unwritten_ += std::max(record.cost(), written) - written;
+  if (whole) {
+    large_.pop_front();
+    if (!aside_.empty()) {
+      out_ += aside_;
+      selected_db_ = aside_db_;
+      aside_.clear();
+      aside_db_ = SIZE_MAX;
+    }
+    if (!large_.empty()) select(out_, selected_db_, large_.front()->db());
+  }
+  seal();
+}
+
+size_t Snapshot::pending() const {
+  size_t bytes = out_.size() + aside_.size();
+  for (const auto& record : large_) bytes += record->pending();
+  return bytes;
+}
+
+bool Snapshot::visit(const Source& source, store::Segment& segment, uint64_t until) {
+  for (uint32_t bucket = 0; bucket < segment.bucket_count(); ++bucket) {
+    if (segment.is_visited(bucket)) continue;
+    if (bytes_ + unwritten_ >= until || !large_.empty()) return false;
+    emit(source, segment, bucket);
+  }
+  return large_.empty();
+}
+
 bool Snapshot::step(size_t bytes) {
-  const uint64_t until = bytes > UINT64_MAX - bytes_ ? UINT64_MAX : bytes_ + bytes;
-  while (!complete_ && bytes_ < until) {
+  const uint64_t done = bytes_ + unwritten_;
+  const uint64_t until = bytes > UINT64_MAX - done ? UINT64_MAX : done + bytes;
+  while (!complete_ && bytes_ + unwritten_ < until) {
+    if (!large_.empty()) {
+      write_large(until - bytes_ - unwritten_);
+      continue;
+    }
     if (current_ == sources_.size()) {
       finish();
       break;
@@ -97,16 +151,7 @@ bool Snapshot::step(size_t bytes) {
     const Source& source = sources_[current_];
     store::Segment& segment = *source.keys->table.segment_at(position_);
     join(segment);
-    bool whole = true;
-    for (uint32_t bucket = 0; bucket < segment.bucket_count(); ++bucket) {
-      if (segment.is_visited(bucket)) continue;
-      if (bytes_ >= until) {
-        whole = false;
-        break;
-      }
-      emit(source, segment, bucket);
-    }
-    if (!whole) break;
+    if (!visit(source, segment, until)) continue;
     position_ = store::Table::position_after(segment);
     if (position_ != 0) continue;
     leave(source);
@@ -117,6 +162,7 @@ bool Snapshot::step(size_t bytes) {
 
 bool Snapshot::slice(size_t bytes, Duration per_key, Now now) {
   if (per_key <= Duration{}) return step(bytes);
+  if (!large_.empty()) return step(bytes);  // delays are between keys
   if (now.mono < rest_until_) return complete_;
   const uint64_t before = keys_;
   // Rests before the first key too: whoever watches sees the snapshot run.
@@ -126,7 +172,7 @@ bool Snapshot::slice(size_t bytes, Duration per_key, Now now) {
 }
 
 void Snapshot::finish() {
-  HF_ASSERT(keys_ == keys_total_);
+  HF_ASSERT(keys_ == keys_total_ && large_.empty());
   if (!options_.as_commands) put_trailer(out_, crc_, options_.checksum);
   bytes_ += out_.size() - sealed_;
   sealed_ = out_.size();

@@ -52,11 +52,17 @@ void put_group(std::string& out, const ConsumerGroup& group, bool compress, bool
 
 void put_stream(std::string& out, const store::Stream& stream, bool compress, bool active_times) {
   rdb::put_length(out, stream.nodes());
-  stream.for_each_node([&](const store::StreamNode& node) {
-    rdb::put_length(out, 16);
-    put_raw_id(out, node.id);
-    rdb::put_string(out, node.listpack(), compress);
-  });
+  stream.for_each_node([&](const store::StreamNode& node) { put_stream_node(out, node, compress); });
+  put_stream_rest(out, stream, compress, active_times);
+}
+
+void put_stream_node(std::string& out, const store::StreamNode& node, bool compress) {
+  rdb::put_length(out, 16);
+  put_raw_id(out, node.id);
+  rdb::put_string(out, node.listpack(), compress);
+}
+
+void put_stream_rest(std::string& out, const store::Stream& stream, bool compress, bool active_times) {
   const store::Stream::Marks& marks = stream.marks();
   rdb::put_length(out, stream.size());
   put_id(out, marks.last_id);

@@ -27,6 +27,7 @@ CellTable::CellTable(Context& context, bool with_values) : context_(&context), s
 }
 
 CellTable::~CellTable() {
+  HF_ASSERT(walk_ == nullptr);
   drain(SIZE_MAX);
   while (cells_ > 0) drop_directory_place();
   HF_ASSERT(memory_ == 0 && body_bytes_ == 0);
@@ -275,11 +276,19 @@ void CellTable::split_next() {
   set_cell(parent, low);
   add_directory_place();
   set_cell(cells_ - 1, high);
+  if (walk_ != nullptr) walk_->shown.push_back(walk_->shown[parent]);
 }
 
 void CellTable::join_last() {
   const uint32_t last = cells_ - 1;
   const uint32_t parent = last - (1U << (std::bit_width(last) - 1));
+  if (walk_ != nullptr) {
+    if (walk_->shown[last] != walk_->shown[parent]) {
+      before_change(last);
+      before_change(parent);
+    }
+    walk_->shown.pop_back();
+  }
   std::vector<CellRecord> records;
   gather(parent, records);
   gather(last, records);
@@ -301,6 +310,7 @@ std::optional<std::string_view> CellTable::find(const Key& key) const {
 bool CellTable::put(const Key& key, std::string_view value) {
   HF_ASSERT(value.empty() || shape_.with_values());
   const Place at = locate(key);
+  before_change(at.cell);
   const CellRecord record = make_record(key, value);
   if (at.found) {
     replace(at, record);
@@ -315,6 +325,7 @@ bool CellTable::put(const Key& key, std::string_view value) {
 bool CellTable::erase(const Key& key) {
   const Place at = locate(key);
   if (!at.found) return false;
+  before_change(at.cell);
   take_out(at);
   --size_;
   if (may_shrink()) join_last();
@@ -361,7 +372,31 @@ uint64_t CellTable::scan(uint64_t cursor, Visit visit) const {
   return cursor_after(cursor, bits_of(index));
 }
 
+void CellTable::begin_walk(ElementSink& sink) {
+  HF_ASSERT(walk_ == nullptr);
+  walk_ = std::make_unique<CellWalk>(CellWalk{.sink = &sink, .shown = std::vector<bool>(cells_)});
+}
+
+void CellTable::show(uint32_t index) {
+  walk_->shown[index] = true;
+  const Cell* const cell = cell_at(index);
+  if (cell == nullptr) return;
+  shape_.for_each(*cell, [&](const CellRecord& record) {
+    shape_.with_values() ? walk_->sink->pair(record.key, record.value) : walk_->sink->member(record.key);
+    return true;
+  });
+}
+
+bool CellTable::walk() {
+  uint32_t& next = walk_->next;
+  while (next < cells_ && walk_->shown[next]) ++next;
+  if (next >= cells_) return false;
+  show(next++);
+  return true;
+}
+
 bool CellTable::drain(size_t records) {
+  HF_ASSERT(walk_ == nullptr);
   for (size_t taken = 0; size_ > 0;) {
     if (taken >= records) return false;
     const uint32_t last = cells_ - 1;

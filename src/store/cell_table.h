@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "store/cell.h"
+#include "store/element_sink.h"
 #include "store/function_ref.h"
 #include "store/hash.h"
 
@@ -61,6 +62,12 @@ class CellTable {
   /// Frees about `records` of them; true when none is left. For tables nobody reads any more.
   bool drain(size_t records);
 
+  /// store/walk.h; `sink` is shown pairs if there are values, else members.
+  void begin_walk(ElementSink& sink);
+  bool walk();
+  void end_walk() { walk_.reset(); }
+  bool is_walked() const { return walk_ != nullptr; }
+
   size_t memory() const { return memory_; }
   void check_invariants() const;
 
@@ -70,6 +77,11 @@ class CellTable {
     uint32_t slot = 0;
     size_t offset = 0;  // of the record's bytes in the cell's
     bool found = false;
+  };
+  struct CellWalk {
+    ElementSink* sink;
+    std::vector<bool> shown;  // by cell
+    uint32_t next = 0;        // all before it are shown
   };
   static constexpr uint32_t kChunkBits = 10;  // cells per chunk of the directory
 
@@ -94,6 +106,12 @@ class CellTable {
   bool may_shrink() const;
   void split_next();
   void join_last();
+  void show(uint32_t cell);
+  /// A walk sees the cell before it changes.
+  void before_change(uint32_t cell) {
+    if (walk_ != nullptr && !walk_->shown[cell]) [[unlikely]]
+      show(cell);
+  }
 
   Context* context_;
   std::vector<Cell**> chunks_;
@@ -104,6 +122,7 @@ class CellTable {
   size_t size_ = 0;
   size_t body_bytes_ = 0;  // of all cells, not rounded
   size_t memory_ = 0;
+  std::unique_ptr<CellWalk> walk_;
 };
 
 }  // namespace holdfast::store

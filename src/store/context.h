@@ -50,6 +50,7 @@ struct Context {
 
   Heap heap;
   std::vector<Doomed> doomed;
+  std::vector<Doomed> detained;              // the same, but still read by a walk
   size_t free_at_once_max = kFreeAtOnceMax;  // elements
   uint64_t freed_lazily = 0;                 // lazyfreed_objects
   HashSeed seed;

@@ -74,7 +74,7 @@ bool Dataset::reclaim(size_t limit) {
 }
 
 size_t Dataset::pending() const {
-  size_t objects = context_.doomed.size();
+  size_t objects = context_.doomed.size() + context_.detained.size();
   for (const auto& table : graveyard_) objects += table->table.size();
   return objects;
 }

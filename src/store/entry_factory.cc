@@ -162,6 +162,24 @@ size_t effort(const Entry& entry) {
   }
 }
 
+bool is_walked(const Entry& entry) {
+  switch (entry.type()) {
+    case Type::kList:
+      return entry.list().is_walked();
+    case Type::kHash:
+      return entry.hash().is_walked();
+    case Type::kSet:
+      return entry.set().is_walked();
+    case Type::kSortedSet:
+      return entry.sorted_set().is_walked();
+    case Type::kStream:
+      return entry.stream().is_walked();
+    case Type::kString:
+      return false;
+  }
+  HF_UNREACHABLE();
+}
+
 }  // namespace
 
 void EntryFactory::destroy_value(Context& context, const Entry& entry) {
@@ -171,10 +189,9 @@ void EntryFactory::destroy_value(Context& context, const Entry& entry) {
     if (held.form == Form::kBlock) context.heap.release(body, block_of(held.word).block_bytes());
     return;
   }
-  if (effort(entry) > context.free_at_once_max) {
-    context.doomed.push_back({held.type, body, context.free_at_once_max == Context::kFreeAtOnceMaxLazily});
-    return;
-  }
+  const Doomed doomed{held.type, body, context.free_at_once_max == Context::kFreeAtOnceMaxLazily};
+  if (is_walked(entry)) return context.detained.push_back(doomed);
+  if (effort(entry) > context.free_at_once_max) return context.doomed.push_back(doomed);
   destroy_collection(context, held.type, body);
 }
 

@@ -15,7 +15,8 @@ constexpr uint32_t kInnerMax = 32;  // an inner node 776
 }  // namespace
 
 struct RankTree::Node {
-  uint32_t height;  // 0 = leaf
+  uint16_t height;    // 0 = leaf
+  uint16_t walk = 0;  // of a leaf: the newest walk it was shown in, or not there yet
   uint32_t size = 0;
 };
 
@@ -56,6 +57,7 @@ bool is_before(const void* a, const void* b) { return is_before(a, RankTree::sco
 }  // namespace
 
 RankTree::~RankTree() {
+  HF_ASSERT(walk_ == nullptr);
   if (root_ != nullptr) free_all(root_);
   HF_ASSERT(memory_ == 0);
 }
@@ -64,10 +66,11 @@ RankTree::Leaf* RankTree::new_leaf() {
   memory_ += Heap::class_bytes(sizeof(Leaf));
   auto* const leaf = new (heap_->allocate(sizeof(Leaf))) Leaf;
   leaf->height = 0;
+  leaf->walk = walk_number_;
   return leaf;
 }
 
-RankTree::Inner* RankTree::new_inner(uint32_t height) {
+RankTree::Inner* RankTree::new_inner(uint16_t height) {
   memory_ += Heap::class_bytes(sizeof(Inner));
   auto* const inner = new (heap_->allocate(sizeof(Inner))) Inner;
   inner->height = height;
@@ -121,7 +124,7 @@ void RankTree::refresh(Inner& inner, uint32_t child) {
 void RankTree::insert(void* item) {
   if (root_ == nullptr) root_ = new_leaf();
   if (Node* const right = insert_into(root_, item); right != nullptr) {
-    Inner* const top = new_inner(root_->height + 1);
+    Inner* const top = new_inner(static_cast<uint16_t>(root_->height + 1));
     top->size = 2;
     top->children[0] = root_;
     top->children[1] = right;
@@ -138,6 +141,7 @@ RankTree::Node* RankTree::insert_into(Node* node, void* item) {
 }
 
 RankTree::Node* RankTree::insert_into_leaf(Leaf* leaf, void* item) {
+  before_change(*leaf);
   Leaf* right = nullptr;
   const auto before = [](const void* a, const void* b) { return is_before(a, b); };
   auto place =
@@ -208,6 +212,7 @@ void RankTree::erase(void* item) {
     root_ = static_cast<Inner*>(old)->children[0];
     free_node(old);
   } else if (root_->size == 0) {
+    if (walk_ != nullptr) walk_->next = nullptr;
     free_node(root_);
     root_ = nullptr;
   }
@@ -216,6 +221,7 @@ void RankTree::erase(void* item) {
 void RankTree::erase_from(Node* node, const void* item) {
   if (node->height == 0) {
     auto* const leaf = static_cast<Leaf*>(node);
+    before_change(*leaf);
     const auto before = [](const void* a, const void* b) { return is_before(a, b); };
     void** const at = std::lower_bound(leaf->items, leaf->items + leaf->size, item, before);
     HF_ASSERT(at != leaf->items + leaf->size && *at == item);
@@ -272,6 +278,10 @@ void share(T* left, uint32_t left_size, T* right, uint32_t right_size, uint32_t 
 void RankTree::rebalance_leaves(Inner* parent, uint32_t left) {
   auto* const a = static_cast<Leaf*>(parent->children[left]);
   auto* const b = static_cast<Leaf*>(parent->children[left + 1]);
+  if (is_shown(*a) != is_shown(*b)) {
+    before_change(*a);
+    before_change(*b);
+  }
   const uint32_t total = a->size + b->size;
   const uint32_t wanted = total <= kLeafMax ? total : total / 2;
   share(a->items, a->size, b->items, b->size, wanted);
@@ -282,6 +292,7 @@ void RankTree::rebalance_leaves(Inner* parent, uint32_t left) {
     refresh(*parent, left + 1);
     return;
   }
+  if (walk_ != nullptr && walk_->next == b) walk_->next = a;
   a->next = b->next;
   if (b->next != nullptr) b->next->previous = a;
   remove_child(*parent, left + 1);
@@ -371,6 +382,35 @@ bool RankTree::backward(Cursor& at) {
   at.leaf = at.leaf->previous;
   if (at.leaf == nullptr) return false;
   at.index = at.leaf->size - 1;
+  return true;
+}
+
+// Walks.
+
+bool RankTree::is_shown(const Leaf& leaf) const { return leaf.walk == walk_number_; }
+
+void RankTree::begin_walk(ElementSink& sink) {
+  HF_ASSERT(walk_ == nullptr);
+  Leaf* const last = size_ == 0 ? nullptr : seek(size_ - 1).leaf;
+  if (++walk_number_ == 0) {  // after all numbers have been used: nobody may seem to have been shown
+    for (Leaf* leaf = last; leaf != nullptr; leaf = leaf->previous) leaf->walk = 0;
+    walk_number_ = 1;
+  }
+  walk_ = std::make_unique<LeafWalk>(LeafWalk{.sink = &sink, .next = last});
+}
+
+void RankTree::show(Leaf& leaf) {
+  leaf.walk = walk_number_;
+  for (uint32_t i = leaf.size; i-- > 0;) walk_->sink->scored(member_of(leaf.items[i]), score_of(leaf.items[i]));
+}
+
+bool RankTree::walk() {
+  Leaf*& next = walk_->next;
+  while (next != nullptr && is_shown(*next)) next = next->previous;
+  if (next == nullptr) return false;
+  Leaf& leaf = *next;
+  next = leaf.previous;
+  show(leaf);
   return true;
 }
 

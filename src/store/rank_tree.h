@@ -9,8 +9,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
+#include "store/element_sink.h"
 #include "store/heap.h"
 
 namespace holdfast::store {
@@ -49,12 +51,22 @@ class RankTree {
   static bool forward(Cursor& at);
   static bool backward(Cursor& at);
 
+  /// store/walk.h; from the highest item down.
+  void begin_walk(ElementSink& sink);
+  bool walk();
+  void end_walk() { walk_.reset(); }
+  bool is_walked() const { return walk_ != nullptr; }
+
   size_t memory() const { return memory_; }
   void check_invariants() const;
 
  private:
   struct Inner;
   struct Node;
+  struct LeafWalk {
+    ElementSink* sink;
+    Leaf* next;  // it, or one before it, is the next to be shown; null at the end
+  };
   template <typename Before>
   size_t count_while(Before before) const;
   /// Returns the new right neighbour of `node` if it had to be split, else null.
@@ -72,15 +84,24 @@ class RankTree {
   static void* first_of(const Node& node);
   static size_t count_of(const Node& node);
   Leaf* new_leaf();
-  Inner* new_inner(uint32_t height);
+  Inner* new_inner(uint16_t height);
   void free_node(Node* node);
   void free_all(Node* node);
+  bool is_shown(const Leaf& leaf) const;
+  void show(Leaf& leaf);
+  /// A walk sees the leaf before it changes.
+  void before_change(Leaf& leaf) {
+    if (walk_ != nullptr && !is_shown(leaf)) [[unlikely]]
+      show(leaf);
+  }
   size_t check_node(const Node& node, bool is_root) const;
 
   Heap* heap_;
   Node* root_ = nullptr;
   size_t size_ = 0;
   size_t memory_ = 0;
+  uint16_t walk_number_ = 0;  // of the newest walk
+  std::unique_ptr<LeafWalk> walk_;
 };
 
 }  // namespace holdfast::store

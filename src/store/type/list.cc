@@ -1,19 +1,31 @@
 #include "store/type/list.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/assert.h"
 #include "store/body.h"
 
 namespace holdfast::store {
 
+struct List::NodeWalk {
+  ElementSink* sink;
+  uint32_t next = 1;  // the place to be shown next
+  uint32_t last = 0;
+  size_t at = 0;                     // no node before it has a place to be shown
+  std::map<uint32_t, Packed> aside;  // as they were, by place
+};
+
 List::List(Context& context) : context_(&context), nodes_(context.heap) {}
 
 List::~List() {
+  HF_ASSERT(walk_ == nullptr);
   for (size_t i = 0; i < nodes_.size(); ++i) nodes_[i].packed.clear(context_->heap);
 }
 
 bool List::dismantle(size_t elements) {
+  HF_ASSERT(walk_ == nullptr);
   for (size_t freed = 0; !nodes_.empty() && freed < elements;) {
     Node& node = nodes_.back();
     freed += node.count;
@@ -33,6 +45,59 @@ List* List::clone() const {
   return copy;
 }
 
+// Nodes and the walk over them.
+
+void List::insert_node(size_t index, Node node) {
+  nodes_.insert(index, std::move(node));
+  if (walk_ != nullptr && index < walk_->at) ++walk_->at;
+}
+
+void List::erase_node(size_t index) {
+  Node& node = nodes_[index];
+  if (walk_ != nullptr) {
+    keep(node, true);
+    if (index < walk_->at) --walk_->at;
+  }
+  node.packed.clear(context_->heap);
+  nodes_.erase(index);
+}
+
+void List::keep(Node& node, bool leaves) {
+  const uint32_t place = std::exchange(node.place, 0);
+  if (place < walk_->next) return;
+  walk_->aside.emplace(place, leaves ? std::move(node.packed) : node.packed.clone(context_->heap));
+}
+
+void List::begin_walk(ElementSink& sink) {
+  HF_ASSERT(walk_ == nullptr && nodes_.size() < UINT32_MAX);
+  for (size_t i = 0; i < nodes_.size(); ++i) nodes_[i].place = static_cast<uint32_t>(i + 1);
+  walk_ = std::make_unique<NodeWalk>(NodeWalk{.sink = &sink, .last = static_cast<uint32_t>(nodes_.size())});
+}
+
+bool List::walk() {
+  NodeWalk& walk = *walk_;
+  if (walk.next > walk.last) return false;
+  const auto show = [&](const Packed& packed) {
+    for (auto at = packed.begin(); at != packed.end(); at = packed.next(at)) walk.sink->element(packed.get(at));
+  };
+  const uint32_t place = walk.next++;
+  if (const auto kept = walk.aside.find(place); kept != walk.aside.end()) {
+    show(kept->second);
+    kept->second.clear(context_->heap);
+    walk.aside.erase(kept);
+    return true;
+  }
+  while (nodes_[walk.at].place < place) ++walk.at;
+  HF_ASSERT(nodes_[walk.at].place == place);
+  show(nodes_[walk.at++].packed);
+  return true;
+}
+
+void List::end_walk() {
+  for (auto& [place, packed] : walk_->aside) packed.clear(context_->heap);
+  walk_.reset();
+}
+
 bool List::fits(const Node& node, size_t element_size) const {
   if (node.count == 0) return true;
   const size_t bytes = node.packed.bytes() + Packed::element_bytes(element_size);
@@ -45,16 +110,18 @@ bool List::fits(const Node& node, size_t element_size) const {
 }
 
 void List::push_front(std::string_view element) {
-  if (nodes_.empty() || !fits(nodes_.front(), element.size())) nodes_.push_front({});
+  if (nodes_.empty() || !fits(nodes_.front(), element.size())) insert_node(0, {});
   Node& node = nodes_.front();
+  before_change(node);
   node.packed.insert(context_->heap, node.packed.begin(), element);
   ++node.count;
   ++size_;
 }
 
 void List::push_back(std::string_view element) {
-  if (nodes_.empty() || !fits(nodes_.back(), element.size())) nodes_.push_back({});
+  if (nodes_.empty() || !fits(nodes_.back(), element.size())) insert_node(nodes_.size(), {});
   Node& node = nodes_.back();
+  before_change(node);
   node.packed.push_back(context_->heap, element);
   ++node.count;
   ++size_;
@@ -66,13 +133,13 @@ void List::drop_front(size_t count) {
   while (count > 0) {
     Node& node = nodes_.front();
     if (node.count > count) {
+      before_change(node);
       node.packed.erase(context_->heap, node.packed.begin(), static_cast<uint32_t>(count));
       node.count -= static_cast<uint32_t>(count);
       return;
     }
     count -= node.count;
-    node.packed.clear(context_->heap);
-    nodes_.pop_front();
+    erase_node(0);
   }
 }
 
@@ -82,14 +149,14 @@ void List::drop_back(size_t count) {
   while (count > 0) {
     Node& node = nodes_.back();
     if (node.count > count) {
+      before_change(node);
       const auto dropped = static_cast<uint32_t>(count);
       node.packed.erase(context_->heap, node.packed.seek(node.count - dropped), dropped);
       node.count -= dropped;
       return;
     }
     count -= node.count;
-    node.packed.clear(context_->heap);
-    nodes_.pop_back();
+    erase_node(nodes_.size() - 1);
   }
 }
 
@@ -120,6 +187,7 @@ bool List::set(int64_t index, std::string_view element) {
   const Position position = locate(static_cast<size_t>(index));
   Node& node = nodes_[position.node];
   const auto at = node.packed.seek(static_cast<uint32_t>(position.index));
+  before_change(node);
   if (element.size() <= node.packed.get(at).size() || node.count == 1 || fits(node, element.size())) {
     node.packed.replace(context_->heap, at, element);
     return true;
@@ -131,9 +199,10 @@ bool List::set(int64_t index, std::string_view element) {
 
 void List::erase_at(Position position) {
   Node& node = nodes_[position.node];
+  before_change(node);
   node.packed.erase(context_->heap, node.packed.seek(static_cast<uint32_t>(position.index)));
   --size_;
-  if (--node.count == 0) nodes_.erase(position.node);
+  if (--node.count == 0) erase_node(position.node);
 }
 
 void List::insert_at(size_t index, std::string_view element) {
@@ -149,6 +218,7 @@ void List::insert_at(size_t index, std::string_view element) {
   Node& here = nodes_[position.node];
   ++size_;
   if (fits(here, element.size())) {
+    before_change(here);
     here.packed.insert(context_->heap, here.packed.seek(static_cast<uint32_t>(position.index)), element);
     ++here.count;
     return;
@@ -157,16 +227,17 @@ void List::insert_at(size_t index, std::string_view element) {
   fresh.packed.push_back(context_->heap, element);
   fresh.count = 1;
   if (position.index == 0) {
-    nodes_.insert(position.node, std::move(fresh));
+    insert_node(position.node, std::move(fresh));
     return;
   }
+  before_change(here);
   const auto kept = static_cast<uint32_t>(position.index);
   Node rest;
   rest.packed = here.packed.split(context_->heap, here.packed.seek(kept));
   rest.count = here.count - kept;
   here.count = kept;
-  nodes_.insert(position.node + 1, std::move(rest));
-  nodes_.insert(position.node + 1, std::move(fresh));
+  insert_node(position.node + 1, std::move(rest));
+  insert_node(position.node + 1, std::move(fresh));
 }
 
 bool List::insert(std::string_view pivot, std::string_view element, bool after) {
@@ -190,6 +261,7 @@ size_t List::remove_in(size_t index, std::string_view element, size_t limit, boo
   for (uint32_t left = node.count; left > 0 && removed < limit; --left) {
     if (from_tail) at = packed.previous(at);
     if (packed.get(at) == element) {
+      before_change(node);
       packed.erase(context_->heap, at);
       --node.count;
       ++removed;
@@ -209,7 +281,7 @@ size_t List::remove(std::string_view element, int64_t count) {
     removed += remove_in(from_tail ? nodes_.size() - 1 - i : i, element, limit - removed, from_tail);
   }
   for (size_t i = nodes_.size(); removed > 0 && i-- > 0;) {
-    if (nodes_[i].count == 0) nodes_.erase(i);
+    if (nodes_[i].count == 0) erase_node(i);
   }
   size_ -= removed;
   return removed;

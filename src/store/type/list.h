@@ -7,11 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "store/context.h"
+#include "store/element_sink.h"
 #include "store/function_ref.h"
 #include "store/packed.h"
 #include "store/ring.h"
@@ -59,6 +61,13 @@ class List {
   /// The same elements, tail to head.
   void for_each_reversed(size_t first, size_t last, FunctionRef<bool(std::string_view)> visit) const;
 
+  /// store/walk.h.
+  void begin_walk(ElementSink& sink);
+  bool walk();
+  void end_walk();
+  bool is_walked() const { return walk_ != nullptr; }
+
+  size_t nodes() const { return nodes_.size(); }
   Encoding encoding() const;
   size_t memory() const;
   void check_invariants() const;
@@ -67,11 +76,22 @@ class List {
   struct Node {
     Packed packed;
     uint32_t count = 0;
+    uint32_t place = 0;  // in the order of the walk's beginning, from 1; 0: it was not there, or is kept aside
   };
+  struct NodeWalk;
   struct Position {
     size_t node = 0;
     size_t index = 0;  // element inside the node
   };
+  void insert_node(size_t index, Node node);
+  /// The node's block is freed, or kept for a walk.
+  void erase_node(size_t index);
+  /// A walk keeps what it has not shown yet.
+  void before_change(Node& node) {
+    if (walk_ != nullptr) [[unlikely]]
+      keep(node, false);
+  }
+  void keep(Node& node, bool leaves);
   bool fits(const Node& node, size_t element_size) const;
   Position locate(size_t index) const;
   void insert_at(size_t index, std::string_view element);
@@ -81,6 +101,7 @@ class List {
   Context* context_;
   Ring<Node> nodes_;
   size_t size_ = 0;
+  std::unique_ptr<NodeWalk> walk_;
 };
 
 }  // namespace holdfast::store

@@ -45,6 +45,12 @@ class Set {
   uint64_t scan(uint64_t cursor, FunctionRef<void(std::string_view)> visit) const;
 
   Encoding encoding() const { return encoding_; }
+  /// store/walk.h; the form is a table.
+  void begin_walk(ElementSink& sink) { table_->begin_walk(sink); }
+  bool walk() { return table_->walk(); }
+  void end_walk() { table_->end_walk(); }
+  bool is_walked() const { return table_ != nullptr && table_->is_walked(); }
+
   size_t memory() const;
   void check_invariants() const;
 

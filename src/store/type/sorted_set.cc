@@ -278,6 +278,14 @@ uint64_t SortedSet::scan(uint64_t cursor, FunctionRef<void(std::string_view, dou
   return 0;
 }
 
+void SortedSet::begin_walk(ElementSink& sink) { big_->tree.begin_walk(sink); }
+
+bool SortedSet::walk() { return big_->tree.walk(); }
+
+void SortedSet::end_walk() { big_->tree.end_walk(); }
+
+bool SortedSet::is_walked() const { return big_ != nullptr && big_->tree.is_walked(); }
+
 size_t SortedSet::memory() const {
   const size_t own = Heap::class_bytes(sizeof(SortedSet)) + packed_.memory();
   return big_ ? own + sizeof(Big) + big_->table.memory() + big_->tree.memory() + big_->item_bytes : own;

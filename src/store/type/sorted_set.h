@@ -62,6 +62,12 @@ class SortedSet {
   uint64_t scan(uint64_t cursor, FunctionRef<void(std::string_view, double)> visit) const;
 
   Encoding encoding() const { return big_ ? Encoding::kSkiplist : Encoding::kListpack; }
+  /// store/walk.h; the form is a tree.
+  void begin_walk(ElementSink& sink);
+  bool walk();
+  void end_walk();
+  bool is_walked() const;
+
   size_t memory() const;
   void check_invariants() const;
 

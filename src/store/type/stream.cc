@@ -1,6 +1,7 @@
 #include "store/type/stream.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/assert.h"
@@ -14,13 +15,22 @@ constexpr size_t kMapNodeOverhead = 32;
 
 }  // namespace
 
+struct Stream::NodeWalk {
+  ElementSink* sink;
+  StreamId last;                         // of the last node at the beginning
+  StreamId shown{};                      // up to here
+  std::map<StreamId, StreamNode> aside;  // as they were
+};
+
 Stream::Stream(Context& context) : context_(&context), nodes_(context.heap), groups_(context.heap) {}
 
 Stream::~Stream() {
+  HF_ASSERT(walk_ == nullptr);
   for (Place at = nodes_.begin(); at != nodes_.end(); nodes_.forward(at)) nodes_.at(at).clear(context_->heap);
 }
 
 bool Stream::dismantle(size_t elements) {
+  HF_ASSERT(walk_ == nullptr);
   for (size_t freed = 0; !nodes_.empty() && freed < elements;) {
     const Place last = nodes_.last();
     freed += nodes_.at(last).live() + 1;
@@ -49,6 +59,7 @@ void Stream::append(StreamId id, std::span<const std::string_view> words) {
   for (const std::string_view word : words) payload += word.size();
   StreamNode* const tail = nodes_.empty() ? nullptr : &nodes_.at(nodes_.last());
   if (tail != nullptr && tail->has_room(context_->limits, payload)) {
+    before_change(*tail);
     tail->append(context_->heap, id, words);
   } else {
     if (tail != nullptr) tail->shrink(context_->heap);
@@ -136,7 +147,12 @@ std::optional<StreamId> Stream::lowest_held_id() const {
 // Taking entries out.
 
 void Stream::drop_node(Place place) {
-  nodes_.at(place).clear(context_->heap);
+  StreamNode& node = nodes_.at(place);
+  if (walk_ != nullptr && must_keep(node)) {
+    keep(node);
+  } else {
+    node.clear(context_->heap);
+  }
   nodes_.erase(place);
 }
 
@@ -151,6 +167,7 @@ bool Stream::erase_one(StreamId id) {
   if (node.live() == 1) {
     drop_node(place);
   } else {
+    before_change(node);
     StreamNode::mark_deleted(entry);
     node.account_deleted(context_->heap, 1);
   }
@@ -188,6 +205,7 @@ uint64_t Stream::trim_inside(StreamNode& node, const Trim& how) {
     const bool enough = how.by == Trim::By::kLength ? length_ - gone <= how.length : entry.id >= how.min_id;
     if (enough) break;
     if (entry.deleted) continue;
+    before_change(node);
     StreamNode::mark_deleted(entry);
     ++gone;
   }
@@ -219,6 +237,46 @@ size_t Stream::trim(const Trim& how) {
   }
   if (gone > 0 || length_ == 0) refresh_first_id();
   return gone;
+}
+
+// Walks.
+
+void Stream::begin_walk(ElementSink& sink) {
+  HF_ASSERT(walk_ == nullptr && !nodes_.empty());
+  walk_ = std::make_unique<NodeWalk>(NodeWalk{.sink = &sink, .last = nodes_.at(nodes_.last()).id});
+}
+
+bool Stream::must_keep(const StreamNode& node) const {
+  return node.id > walk_->shown && node.id <= walk_->last && !walk_->aside.contains(node.id);
+}
+
+void Stream::keep(const StreamNode& node) { walk_->aside.emplace(node.id, node); }
+
+bool Stream::walk() {
+  NodeWalk& walk = *walk_;
+  if (walk.shown >= walk.last) return false;
+  const Place live = nodes_.lower_bound(*walk.shown.next());
+  const auto kept = walk.aside.begin();
+  const StreamId live_id = live == nodes_.end() ? kStreamIdMax : nodes_.at(live).id;
+  if (kept != walk.aside.end() && kept->first <= live_id) {
+    walk.shown = kept->first;
+    walk.sink->node(kept->second);
+    kept->second.clear(context_->heap);
+    walk.aside.erase(kept);
+    return true;
+  }
+  if (live_id > walk.last) {
+    walk.shown = walk.last;
+    return false;
+  }
+  walk.shown = live_id;
+  walk.sink->node(nodes_.at(live));
+  return true;
+}
+
+void Stream::end_walk() {
+  for (auto& [id, node] : walk_->aside) node.clear(context_->heap);
+  walk_.reset();
 }
 
 // What groups have read.

@@ -7,11 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include "store/context.h"
+#include "store/element_sink.h"
 #include "store/id_index.h"
 #include "store/type/consumer_group.h"
 #include "store/type/stream_node.h"
@@ -93,6 +95,12 @@ class Stream {
   bool load_node(StreamId id, std::string_view listpack);
   size_t nodes() const { return nodes_.size(); }
 
+  /// store/walk.h; of its nodes alone.
+  void begin_walk(ElementSink& sink);
+  bool walk();
+  void end_walk();
+  bool is_walked() const { return walk_ != nullptr; }
+
   size_t memory() const;
   void check_invariants() const;
 
@@ -102,6 +110,14 @@ class Stream {
   Place node_for(StreamId id) const;
   bool erase_one(StreamId id);
   void drop_node(Place place);
+  struct NodeWalk;
+  /// Whether a walk still needs the node as it is.
+  bool must_keep(const StreamNode& node) const;
+  void keep(const StreamNode& node);
+  void before_change(const StreamNode& node) {
+    if (walk_ != nullptr && must_keep(node)) [[unlikely]]
+      keep(node.clone(context_->heap));
+  }
   uint64_t trim_inside(StreamNode& node, const Trim& how);
   void refresh_first_id();
 
@@ -110,6 +126,7 @@ class Stream {
   size_t length_ = 0;
   Marks marks_;
   Groups groups_;
+  std::unique_ptr<NodeWalk> walk_;
 };
 
 }  // namespace holdfast::store
