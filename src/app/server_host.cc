@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <expected>
+#include <filesystem>
 
 #include "app/machine_host.h"
 #include "app/process.h"
@@ -96,6 +97,21 @@ ProcessFacts facts_of(const family::Settings& settings) {
   return facts;
 }
 
+/// What an earlier process may have left: the machine knows what it is good for.
+std::vector<server::EngineOptions::SpoolFile> spool_files(const std::string& dir) {
+  std::vector<server::EngineOptions::SpoolFile> found;
+  std::error_code error;
+  for (auto at = std::filesystem::directory_iterator(dir, error); !error && at != std::filesystem::directory_iterator();
+       at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (!name.starts_with("temp-repl-") || !name.ends_with(".spool")) continue;
+    std::error_code unknown;
+    const auto bytes = at->file_size(unknown);
+    found.push_back({name, unknown ? 0 : bytes});
+  }
+  return found;
+}
+
 int refuse(const std::vector<conf::Diagnostic>& errors) {
   std::fputs(conf::fatal_config_error(errors, kRedisVersion).c_str(), stderr);
   return 1;
@@ -166,6 +182,7 @@ int run_server(const std::string& program, const std::vector<std::string>& argum
   host_options.signals = {SIGTERM, SIGINT};
   host_options.accepted_keepalive_s = static_cast<int>(start.settings.tcp_keepalive_s);
   const std::string aclfile = start.settings.aclfile;
+  options.spool_files = spool_files(start.settings.dir);
   options.settings = std::move(start.settings);
   options.config_path = line.config_path;
   options.config_content = std::move(loaded->file_text);

@@ -126,6 +126,7 @@ struct Settings {
   int64_t repl_timeout_s = 60;
   int64_t repl_ping_replica_period_s = 10;
   int64_t repl_backlog_size = 1024 * 1024;
+  int64_t repl_backlog_disk_size = 0;  // bytes of the backlog kept on disk beyond memory, over restarts too
   int64_t repl_backlog_ttl_s = 3600;
   int64_t repl_spill_size = 4LL * 1024 * 1024 * 1024;  // bytes on disk for what replicas have not taken yet
   int64_t repl_diskless_sync_delay_s = 5;

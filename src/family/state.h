@@ -68,6 +68,18 @@ struct SaveState {
   int aof_error = 0;  // errno: the append-only file cannot be written, writes are refused
 };
 
+/// The file being loaded at start, and what came of the last one.
+struct LoadState {
+  int64_t started_unix_s = 0;
+  Mono started{};
+  Mono next_log{};
+  uint64_t total_bytes = 0;  // 0: not known
+  uint64_t loaded_bytes = 0;
+  uint64_t used_memory = 0;  // of the server that wrote it
+  uint64_t keys_loaded = 0;
+  uint64_t keys_expired = 0;
+};
+
 /// What a handler may see of replication; the links themselves are the engine's.
 struct ReplicationView {
   bool is_replica = false;
@@ -114,6 +126,7 @@ struct State {
   Tracking tracking;
   std::vector<ClientId> monitors;
   SaveState saving;
+  LoadState load;
   ReplicationView replication;
   Prng prng;
   bool loading = false;

@@ -1,6 +1,7 @@
 #include "repl/spool.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/assert.h"
 
@@ -78,14 +79,51 @@ void Spool::drop_blocks_before(int64_t position) {
   }
 }
 
+std::optional<Spool::Outgoing> Spool::rest(uint64_t number) const {
+  const int64_t from = storing_ ? storing_->end : memory_begin_;
+  if (from == end_) return std::nullopt;
+  Outgoing out{.chunk = {number, from, end_}};
+  for (const Block& block : blocks_) {
+    const auto size = static_cast<int64_t>(block.bytes.size());
+    const int64_t skipped = std::clamp<int64_t>(from - block.begin, 0, size);
+    out.bytes.append(block.bytes, static_cast<size_t>(skipped));
+  }
+  return out;
+}
+
+std::vector<Spool::Chunk> Spool::lose(uint64_t number) {
+  std::vector<Chunk> gone;
+  const bool known =
+      std::any_of(chunks_.begin(), chunks_.end(), [&](const Chunk& chunk) { return chunk.number == number; });
+  while (known && (gone.empty() || gone.back().number != number)) {
+    gone.push_back(chunks_.front());
+    begin_ = chunks_.front().end;
+    chunks_.pop_front();
+  }
+  return gone;
+}
+
+/// A disk that takes nothing must not make memory the place of all that is to be kept.
+size_t Spool::kept() const {
+  const size_t kept = limits_.keep + (is_overfull() ? 0 : limits_.keep_on_disk);
+  return std::min(kept, static_cast<size_t>(INT64_MAX));
+}
+
+/// A burst may be ahead of the disk by so much.
+bool Spool::is_overfull() const {
+  constexpr size_t kChunksAhead = 16;
+  return memory() > limits_.memory_max + kChunksAhead * limits_.chunk;
+}
+
 std::vector<Spool::Chunk> Spool::release(int64_t position) {
-  position = std::min(position, end_ - std::min<int64_t>(static_cast<int64_t>(limits_.keep), end_ - begin_));
+  position = std::min(position, end_ - std::min<int64_t>(static_cast<int64_t>(kept()), end_ - begin_));
   std::vector<Chunk> gone;
   while (!chunks_.empty() && chunks_.front().end <= position) {
     gone.push_back(chunks_.front());
     begin_ = chunks_.front().end;
     chunks_.pop_front();
   }
+  if (storing_ && chunks_.empty() && position >= storing_->end && is_overfull()) storing_.reset();
   // What is being stored stays whole until the disk has answered.
   if (!chunks_.empty() || storing_ || position <= memory_begin_) return gone;
   begin_ = memory_begin_ = position;

@@ -18,6 +18,7 @@ class Spool {
  public:
   struct Limits {
     size_t keep = 0;               // of the newest bytes, whoever needs them
+    size_t keep_on_disk = 0;       // so many more, while the disk takes them
     size_t memory_max = SIZE_MAX;  // from then on the oldest move to disk
     size_t chunk = 4 << 20;        // bytes of a chunk, about
   };
@@ -29,6 +30,14 @@ class Spool {
   };
 
   Spool(const Limits& limits, int64_t first) : limits_(limits), begin_(first), memory_begin_(first), end_(first) {}
+
+  /// Goes on where these chunks end; they are contiguous and there is one.
+  Spool(const Limits& limits, const std::vector<Chunk>& chunks)
+      : limits_(limits),
+        begin_(chunks.front().begin),
+        memory_begin_(chunks.back().end),
+        end_(chunks.back().end),
+        chunks_(chunks.begin(), chunks.end()) {}
 
   void append(std::string_view bytes);
   void set_limits(const Limits& limits) { limits_ = limits; }
@@ -53,12 +62,18 @@ class Spool {
   /// The disk did not take it: it stays in memory, and nothing is tried before retry().
   void not_stored();
   void retry() { failed_ = false; }
+  /// All in memory that is not on its way, as a last chunk; nothing if there is none.
+  std::optional<Outgoing> rest(uint64_t number) const;
+  /// A chunk cannot be read: it and all before it are lost. Returns chunks to remove.
+  std::vector<Chunk> lose(uint64_t number);
   /// Number of the chunk that is on its way; 0 if none.
   uint64_t storing() const { return storing_ ? storing_->number : 0; }
+  const std::optional<Chunk>& on_its_way() const { return storing_; }
   /// The chunk that holds `position`; position < memory_begin().
   const Chunk& chunk_at(int64_t position) const;
 
-  /// Nobody needs what is before `position` any more, but for the bytes to keep. Returns chunks to remove.
+  /// Nobody needs what is before `position` any more, but for the bytes to keep. Returns chunks to remove. When the
+  /// disk is too slow for what would be kept there, that is given up, and a chunk on its way with it.
   std::vector<Chunk> release(int64_t position);
   /// Everything on disk, to be removed; the spool is of no use then.
   std::vector<Chunk> chunks() const { return {chunks_.begin(), chunks_.end()}; }
@@ -70,6 +85,8 @@ class Spool {
     std::string bytes;
   };
   void drop_blocks_before(int64_t position);
+  size_t kept() const;
+  bool is_overfull() const;
 
   Limits limits_;
   int64_t begin_;

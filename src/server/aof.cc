@@ -67,6 +67,13 @@ int64_t AppendOnly::fsynced_offset() const {
   return synced_ == fed_ ? engine_.replication_->offset() : fsynced_offset_;
 }
 
+std::optional<repl::HistoryIndex::Log> AppendOnly::where_it_ends() const {
+  const bool whole = state_ == State::kOn && buffer_.empty() && appends_.empty() && appended_ == fed_ &&
+                     write_error_ == 0 && sync_error_ == 0 && !manifest_.increments.empty();
+  if (!whole) return std::nullopt;
+  return repl::HistoryIndex::Log{manifest_.increments.back().name, last_increment_size_};
+}
+
 bool AppendOnly::may_append(Now now) const {
   return log_ && appends_.empty() && (!buffer_.empty() || write_error_ != 0) && now.mono >= retry_at_;
 }

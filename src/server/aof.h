@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "codec/aof/manifest.h"
 #include "family/context.h"
+#include "repl/history_index.h"
 
 namespace holdfast::persist {
 class Snapshot;
@@ -62,7 +63,11 @@ class AppendOnly {
   /// of the process costs nothing, unless the disk takes longer than replies should wait for it.
   uint64_t safe() const;
   /// The replication offset up to which effects are durable here; -1 without the file.
+  /// Of a base being written; null if there is none.
+  const persist::Snapshot* snapshot() const { return snapshot_.get(); }
   int64_t fsynced_offset() const;
+  /// The last file and its size, if all that was fed is in it.
+  std::optional<repl::HistoryIndex::Log> where_it_ends() const;
   bool enabled() const { return state_ != State::kOff; }
 
   // Switching and rewriting.

@@ -197,6 +197,8 @@ void AofLoad::measure(Now now) {
   if (index_ < files_.size()) return ask(Step::kSizes, action::StatFile{{}, path(name())});
   index_ = 0;
   if (total_ == 0) index_ = files_.size();
+  loaded_ = 0;
+  engine_.saving_->begin_progress(total_, now);
   file_started_ = now.mono;
   read_next(now);
 }
@@ -224,6 +226,8 @@ void AofLoad::read_next(Now now) {
 // One file.
 
 void AofLoad::take_bytes(std::string_view bytes, Now now) {
+  loaded_ += bytes.size();
+  engine_.saving_->note_progress(loaded_, now);
   if (base_) return take_base(bytes, now);
   if (kind_known_) return run(bytes, now);
   head_.append(bytes);

@@ -85,6 +85,7 @@ class AofLoad {
   std::vector<codec::aof::File> files_;
   std::vector<uint64_t> sizes_;
   uint64_t total_ = 0;
+  uint64_t loaded_ = 0;  // bytes taken so far
   size_t index_ = 0;
   Mono started_{};
   Mono file_started_{};

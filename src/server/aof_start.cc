@@ -21,7 +21,7 @@ void AppendOnly::start(Now now) {
   if (!reads_data_) engine_.saving_->load(now);
 }
 
-void AppendOnly::loaded(codec::aof::Manifest manifest, const std::vector<uint64_t>& sizes, Now) {
+void AppendOnly::loaded(codec::aof::Manifest manifest, const std::vector<uint64_t>& sizes, Now now) {
   manifest_ = std::move(manifest);
   if (reload_client_ != 0) {
     engine_.state_.loading = false;
@@ -35,7 +35,10 @@ void AppendOnly::loaded(codec::aof::Manifest manifest, const std::vector<uint64_
   current_size_ = base_size_ = last_increment_size_ = 0;
   for (const uint64_t size : sizes) current_size_ += size;
   if (manifest_.base && !sizes.empty()) base_size_ = sizes.front();
-  if (!manifest_.increments.empty() && !sizes.empty()) last_increment_size_ = sizes.back();
+  if (!manifest_.increments.empty() && !sizes.empty()) {
+    last_increment_size_ = sizes.back();
+    engine_.replication_->log_loaded(manifest_.increments.back().name, last_increment_size_, now);
+  }
   opening_ = Opening::kDirectory;
   opening_job_ = engine_.next_job();
   engine_.act(action::MakeDirectory{*opening_job_, engine_.state_.settings.appenddirname});

@@ -330,6 +330,8 @@ constexpr ConfigRow kRows[] = {
                "microseconds a snapshot rests after each key"),
     ConfigRow{"replicaof", "slaveof", kConfigImmutable, parse_replicaof, print_replicaof, "the primary to follow"},
     HF_BYTES("repl-backlog-size", "", 0, repl_backlog_size, 1, kLongMax, "bytes kept for partial resynchronization"),
+    HF_BYTES("repl-backlog-disk-size", "", 0, repl_backlog_disk_size, 0, kLongMax / 4,
+             "bytes of the backlog kept on disk beyond memory"),
     HF_INTEGER("repl-backlog-ttl", "", 0, repl_backlog_ttl_s, 0, kLongMax,
                "seconds the backlog outlives the last replica"),
     HF_INTEGER("repl-diskless-sync-delay", "", 0, repl_diskless_sync_delay_s, 0, kIntMax,

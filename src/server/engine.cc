@@ -153,6 +153,7 @@ void Engine::start(Now now) {
   }
   listeners_->open_all();
   replication_->read_mark();
+  replication_->read_history();
   aof_->start(now);
   replication_->start(now);
   end_turn(now);
@@ -173,6 +174,7 @@ void Engine::listening(ListenerId listener, const Address& bound, int error, Now
 void Engine::log_when_ready() {
   if (ready_logged_ || state_.loading || exiting_ || !listeners_->complete()) return;
   ready_logged_ = true;
+  replication_->remove_leftovers();
   listeners_->log_ready();
 }
 

@@ -50,6 +50,12 @@ struct EngineOptions {
   std::string executable;
   TlsProvider* tls = nullptr;  // outlives the engine; none: TLS is refused
   std::string os;              // INFO's os: `Linux 6.1.0 x86_64`
+  /// Replication spool files that lay in `dir` at start: they are continued or removed.
+  struct SpoolFile {
+    std::string name;
+    uint64_t bytes = 0;
+  };
+  std::vector<SpoolFile> spool_files;
 };
 
 /// What the process costs, told by the host from time to time; zero in simulations.
@@ -92,6 +98,7 @@ class Engine final : public Machine, public family::Services {
   const EngineOptions& options() const { return options_; }
   const ProcessUsage& usage() const { return usage_; }
   const Replication& replication() const { return *replication_; }
+  const Saving& saving() const { return *saving_; }
   const AppendOnly& append_only() const { return *aof_; }
   const Failover& failover_state() const { return *failover_; }
   const Shutdown& shutdown_state() const { return *shutdown_; }

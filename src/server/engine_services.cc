@@ -165,7 +165,7 @@ void Engine::apply_setting(const ConfigRow& row, Now now) {
   }
   if (row.name == "repl-ping-replica-period") replication_->ping_period_changed(now);
   if (row.name == "slowlog-max-len") state_.slow_log.trim(static_cast<size_t>(state_.settings.slowlog_max_len));
-  if (row.name == "repl-backlog-size") replication_->resize_backlog();
+  if (row.name == "repl-backlog-size" || row.name == "repl-backlog-disk-size") replication_->resize_backlog();
   if (row.name == "appendonly" && !state_.loading && state_.settings.appendonly != aof_->enabled()) {
     state_.settings.appendonly ? aof_->enable(now) : aof_->disable(now);
   }

@@ -6,11 +6,13 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "persist/snapshot.h"
 #include "server/aof.h"
 #include "server/blocked.h"
 #include "server/engine.h"
 #include "server/listeners.h"
 #include "server/replication.h"
+#include "server/saving.h"
 #include "server/shutdown.h"
 
 namespace holdfast::server {
@@ -108,21 +110,42 @@ std::string memory_section(const Input& in) {
          field("lazyfreed_objects", in.state.data->context().freed_lazily);
 }
 
+/// Behind all else, and only meanwhile, as in the original.
+std::string loading_fields(const Input& in) {
+  if (!in.state.loading) return {};
+  const family::LoadState& load = in.state.load;
+  const uint64_t loaded = std::min(load.loaded_bytes, load.total_bytes);
+  const int64_t elapsed = to_ms(in.now.mono - load.started) / 1000;
+  // COMPAT: a second, when there is too little to tell by.
+  const uint64_t eta = elapsed <= 0 ? 1 : static_cast<uint64_t>(elapsed) * (load.total_bytes - loaded) / (loaded + 1);
+  const double percent =
+      load.total_bytes == 0 ? 0 : 100.0 * static_cast<double>(loaded) / static_cast<double>(load.total_bytes);
+  return field("loading_start_time", load.started_unix_s) + field("loading_total_bytes", load.total_bytes) +
+         field("loading_rdb_used_mem", load.used_memory) + field("loading_loaded_bytes", loaded) +
+         field("loading_loaded_perc", fmt::format("{:.2f}", percent)) + field("loading_eta_seconds", eta);
+}
+
 std::string persistence_section(const Input& in) {
   const family::SaveState& saving = in.state.saving;
   const int64_t running = saving.in_progress ? to_ms(in.now.mono - saving.started) / 1000 : -1;
-  return field("loading", in.state.loading ? 1 : 0) + field("async_loading", 0) + field("current_cow_peak", 0) +
-         field("current_cow_size", 0) + field("current_cow_size_age", 0) + field("current_fork_perc", "0.00") +
-         field("current_save_keys_processed", 0) + field("current_save_keys_total", 0) +
-         field("rdb_changes_since_last_save", saving.changes_since_save) +
+  const persist::Snapshot* const snapshot = in.engine.saving().running_snapshot();
+  const uint64_t processed = snapshot == nullptr ? 0 : snapshot->keys_written();
+  const uint64_t total = snapshot == nullptr ? 0 : snapshot->keys_total();
+  const double percent = total == 0 ? 0 : 100.0 * static_cast<double>(processed) / static_cast<double>(total);
+  return field("loading", in.state.loading ? 1 : 0) +
+         field("async_loading", in.engine.replication().loads_beside() ? 1 : 0) + field("current_cow_peak", 0) +
+         field("current_cow_size", 0) + field("current_cow_size_age", 0) +
+         field("current_fork_perc", fmt::format("{:.2f}", percent)) + field("current_save_keys_processed", processed) +
+         field("current_save_keys_total", total) + field("rdb_changes_since_last_save", saving.changes_since_save) +
          field("rdb_bgsave_in_progress", saving.in_progress || in.engine.replication().snapshot_running() ? 1 : 0) +
          field("rdb_last_save_time", saving.last_save_unix_s) +
          field("rdb_last_bgsave_status", saving.last_bgsave_ok ? "ok" : "err") +
          field("rdb_last_bgsave_time_sec", saving.last_duration_s) + field("rdb_current_bgsave_time_sec", running) +
-         field("rdb_saves", saving.saves) + field("rdb_last_cow_size", 0) + field("rdb_last_load_keys_expired", 0) +
-         field("rdb_last_load_keys_loaded", 0) + in.engine.append_only().info_status(in.now) +
+         field("rdb_saves", saving.saves) + field("rdb_last_cow_size", 0) +
+         field("rdb_last_load_keys_expired", in.state.load.keys_expired) +
+         field("rdb_last_load_keys_loaded", in.state.load.keys_loaded) + in.engine.append_only().info_status(in.now) +
          field("module_fork_in_progress", 0) + field("module_fork_last_cow_size", 0) +
-         in.engine.append_only().info_sizes();
+         in.engine.append_only().info_sizes() + loading_fields(in);
 }
 
 std::string stats_section(const Input& in) {

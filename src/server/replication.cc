@@ -46,6 +46,7 @@ void Replication::shift_identity() {
   id2_ = id_;
   second_offset_ = offset_ + 1;
   id_ = engine_.state_.prng.hex(40);
+  index_dirty_ = true;
   engine_.log(LogLevel::kNotice,
               fmt::format("Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
                           id2_, second_offset_, id_));
@@ -65,6 +66,8 @@ void Replication::adopt_identity(const std::string& id, int64_t offset, int stre
     id2_ = std::string(40, '0');
     second_offset_ = -1;
   }
+  index_dirty_ = true;
+  continue_history(id);
   ensure_backlog();
   publish_view();
 }
@@ -139,6 +142,7 @@ void Replication::work(Now now) {
   answer_waits(now);
   judge_start();
   keep_mark(now);
+  write_index(now);
   const auto ttl = engine_.state_.settings.repl_backlog_ttl_s;
   if (backlog_ && peers_.empty() && !engine_.state_.replication.is_replica && ttl > 0 &&
       now.mono - no_replicas_since_ > std::chrono::seconds(ttl)) {
@@ -148,11 +152,13 @@ void Replication::work(Now now) {
     new_identity();
     remove_chunks(backlog_->chunks());
     backlog_.reset();
+    index_dirty_ = true;
     publish_view();
   }
 }
 
 Mono Replication::next_deadline() const {
+  if (index_is_due()) return engine_.now_.mono;
   Mono next = store_again_at_;
   if (link_state_ == LinkState::kConnect) next = std::min(next, retry_at_);
   if (link_state_ > LinkState::kConnect) {

@@ -2,7 +2,8 @@
 //
 // Source: PSYNC2 as redis-server 7.2 speaks it. Parts: replication.cc (identity, reports), replication_feed.cc (we are
 // a primary: PSYNC, acknowledgements), replication_payload.cc (what replicas are sent, each at its own speed),
-// replication_follow.cc (we are a replica: the link, loading), replication_protect.cc (docs/decisions/0029).
+// replication_follow.cc (we are a replica: the link, loading), replication_protect.cc (docs/decisions/0029),
+// replication_history.cc (what survives a restart).
 // Stream and payloads are kept once for all replicas, in spools (docs/decisions/0030).
 // Invariants: with a backlog, backlog.end() == offset + 1; a replica's bytes are sent in stream order without gaps.
 #pragma once
@@ -19,6 +20,7 @@
 
 #include "base/machine.h"
 #include "family/context.h"
+#include "repl/history_index.h"
 #include "repl/replica_link.h"
 #include "repl/spool.h"
 #include "server/protect.h"
@@ -115,6 +117,9 @@ class Replication {
   void link_closed(family::Session& session, Closed why, Now now);
   void resolved(JobId job, const std::vector<std::string>& addresses, Now now);
   bool snapshot_running() const { return snapshot_ != nullptr; }
+  const persist::Snapshot* snapshot() const { return snapshot_.get(); }
+  /// A primary's payload is being loaded beside the data that is served.
+  bool loads_beside() const;
   /// Ends a payload under way: its replicas ask again.
   void abandon_payload();
   /// The place in a history that a loaded file carries. A primary begins a history of its own there, which replicas
@@ -125,6 +130,12 @@ class Replication {
 
   // Protected restart.
   void read_mark();
+  // The history on disk (replication_history.cc).
+  void read_history();
+  /// Of the last file of an append-only log that was loaded.
+  void log_loaded(std::string_view name, uint64_t bytes, Now now);
+  void remove_leftovers();
+  void keep_history(Now now);
   bool file_data(JobId job, std::string_view bytes);
   bool job_done(JobId job, int status, Now now);
   /// Somebody said that what we have is the data.
@@ -169,6 +180,7 @@ class Replication {
   bool take_over(family::Context& context);
   bool try_partial(family::Context& context, ReplicaPeer& peer);
   void start_cut(Now now);
+  bool sends_whole_images() const;
   bool join_cut(family::Session& session, ReplicaPeer& peer);
   void begin_payload(family::Session& session, ReplicaPeer& peer, uint64_t number);
   bool wants_payload() const;
@@ -180,13 +192,24 @@ class Replication {
   void abort_payload(std::string_view why);
   // Spools.
   repl::Spool::Limits backlog_limits() const;
+  size_t stream_memory_max() const;
   void store(repl::Spool& spool, uint64_t payload);
   void stored(const Storing& done, int status, Now now);
   void store_again(Now now);
+  std::string chunk_name(uint64_t number) const;
+  std::optional<uint64_t> number_of_chunk(std::string_view name) const;
   std::string chunk_path(uint64_t number) const;
+  std::string index_path() const;
+  bool index_data(JobId job, std::string_view bytes);
+  bool index_done(JobId job, int status);
+  void continue_history(const std::string& id);
+  bool index_is_due() const;
+  void write_index(Now now);
+  repl::HistoryIndex describe(const std::vector<repl::Spool::Chunk>& chunks, Now now) const;
   void remove_chunks(const std::vector<repl::Spool::Chunk>& chunks);
   void read_back(ReplicaPeer& peer, const repl::Spool::Chunk& chunk);
   void take_read(family::Session& session, ReplicaPeer& peer, std::string_view bytes);
+  void lose_chunk(const ReplicaPeer& peer);
   void read_done(family::Session& session, ReplicaPeer& peer, int status, Now now);
   void trim_spools();
   size_t spilled_bytes() const;
@@ -239,6 +262,12 @@ class Replication {
   std::set<JobId> abandoned_reads_;  // for replicas that are gone
   uint64_t last_chunk_ = 0;
   Mono store_again_at_ = kNever;
+  std::unique_ptr<repl::HistoryIndex> history_;  // found at start
+  std::optional<JobId> index_job_;               // of reading the index
+  std::string index_text_;
+  std::optional<JobId> writing_index_;
+  bool index_dirty_ = false;
+  bool index_there_ = false;
   std::vector<Wait> waits_;
   Mono next_ping_ = Mono::min();
 

@@ -12,6 +12,7 @@
 #include "server/engine.h"
 #include "server/replication.h"
 #include "server/saving.h"
+#include "server/shutdown.h"
 
 namespace holdfast::server {
 namespace {
@@ -303,6 +304,7 @@ void Replication::answer_waits(Now now) {
 void Replication::ping_replicas(Now now) {
   next_ping_ = now.mono + std::chrono::seconds(engine_.state_.settings.repl_ping_replica_period_s);
   if (!engine_.state_.settings.replicaof_host.empty() || peers_.empty() || engine_.failing_over()) return;
+  if (engine_.shutdown_->initiated()) return;  // the last file shall hold the end of the history
   std::string ping;
   codec::append_request(ping, {"PING"});
   feed(ping, now);

@@ -187,6 +187,7 @@ bool Replication::take_step(Session& session, const repl::ReplicaLink::Step& ste
         id2_ = id_;
         second_offset_ = offset_ + 1;
         id_ = step.id;
+        index_dirty_ = true;
         engine_.log(LogLevel::kNotice, fmt::format("Master replication ID changed to {}", id_));
         drop_replicas(now);
       }
@@ -229,6 +230,8 @@ void Replication::begin_full(const std::string& id, int64_t offset, Now now) {
   publish_view();
 }
 
+bool Replication::loads_beside() const { return loader_ != nullptr && loader_->consumed() > 0; }
+
 void Replication::drop_copy() {
   if (copy_) engine_.act(action::AbandonFile{*copy_});
   copy_.reset();
@@ -262,6 +265,7 @@ bool Replication::finish_load(Session& session, Now now) {
   second_offset_ = -1;
   if (backlog_) remove_chunks(backlog_->chunks());
   backlog_.reset();
+  index_dirty_ = true;
   ensure_backlog();
   engine_.log(LogLevel::kNotice, "MASTER <-> REPLICA sync: Finished with success");
   link_up(session, now);

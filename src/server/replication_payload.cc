@@ -23,7 +23,6 @@ constexpr size_t kSnapshotSlice = 64 * 1024;  // of the image per turn, so that 
 constexpr size_t kChunk = 2 << 20;            // moved to disk, and back, at once
 constexpr size_t kPayloadMemory = 16 << 20;   // of an image
 constexpr size_t kJoinWindow = 8 << 20;       // of an image: who comes this late still joins
-constexpr size_t kStreamMemory = 32 << 20;    // of the stream, beyond the backlog
 constexpr size_t kStreamExcess = 4 * kChunk;  // waits for the disk before writers do
 constexpr Duration kWritersRest = 10ms;
 constexpr Duration kStoreAgainAfter = 1s;  // when the disk failed
@@ -36,7 +35,8 @@ constexpr Duration kStoreAgainAfter = 1s;  // when the disk failed
 void Replication::start_cut(Now now) {
   HF_ASSERT(!snapshot_ && backlog_);
   engine_.flush_effects(now);
-  engine_.log(LogLevel::kNotice, "Starting BGSAVE for SYNC with target: replicas sockets");
+  engine_.log(LogLevel::kNotice, fmt::format("Starting BGSAVE for SYNC with target: {}",
+                                             sends_whole_images() ? "disk" : "replicas sockets"));
   snapshot_ = engine_.saving_->make_snapshot(now);
   engine_.propagator_.forget_db();
   const Spool::Limits limits{.keep = kJoinWindow, .memory_max = kPayloadMemory, .chunk = kChunk};
@@ -46,6 +46,13 @@ void Replication::start_cut(Now now) {
       begin_payload(*engine_.clients_.find_by_id(client), peer, last_payload_);
     }
   }
+}
+
+/// `repl-diskless-sync no`: an image is sent when all of it is there, with its size in front.
+bool Replication::sends_whole_images() const {
+  const auto& accepted = engine_.state_.settings.accepted;
+  const auto diskless = accepted.find("repl-diskless-sync");
+  return diskless != accepted.end() && diskless->second == "no";
 }
 
 /// A replica that comes while an image is being made takes part in it, if all of it is still there.
@@ -62,7 +69,7 @@ void Replication::begin_payload(Session& session, ReplicaPeer& peer, uint64_t nu
   const Payload& payload = payloads_.at(number);
   OutQueue& out = engine_.output_of(session);
   if (!peer.old_sync) out.append(fmt::format("+FULLRESYNC {} {}\r\n", payload.id, payload.offset));
-  if (peer.capa_eof) {
+  if (peer.capa_eof && !sends_whole_images()) {
     peer.mark = engine_.state_.prng.hex(40);
     out.append("$EOF:" + peer.mark + "\r\n");
   }
@@ -175,14 +182,8 @@ void Replication::drained(Session& session, Now now) {
 
 // Spools.
 
-Spool::Limits Replication::backlog_limits() const {
-  const auto keep = static_cast<size_t>(engine_.state_.settings.repl_backlog_size);
-  return {.keep = keep, .memory_max = keep + kStreamMemory, .chunk = kChunk};
-}
-
 std::string Replication::chunk_path(uint64_t number) const {
-  const family::Settings& settings = engine_.state_.settings;
-  return fmt::format("{}/temp-repl-{}-{}.spool", settings.dir, settings.port, number);
+  return engine_.state_.settings.dir + "/" + chunk_name(number);
 }
 
 void Replication::remove_chunks(const std::vector<Spool::Chunk>& chunks) {
@@ -207,7 +208,9 @@ void Replication::trim_spools() {
     at->second = std::min(at->second, peer.payload_at);
   }
   if (backlog_) {
-    remove_chunks(backlog_->release(oldest));
+    const std::vector<Spool::Chunk> gone = backlog_->release(oldest);
+    if (!gone.empty()) index_dirty_ = true;
+    remove_chunks(gone);
     store(*backlog_, 0);
   }
   for (auto at = payloads_.begin(); at != payloads_.end();) {
@@ -225,7 +228,10 @@ void Replication::trim_spools() {
 }
 
 void Replication::store(Spool& spool, uint64_t payload) {
-  if (spilled_bytes() + kChunk > static_cast<size_t>(engine_.state_.settings.repl_spill_size)) return;
+  const family::Settings& settings = engine_.state_.settings;
+  const auto room =
+      static_cast<size_t>(settings.repl_spill_size) + static_cast<size_t>(settings.repl_backlog_disk_size);
+  if (spilled_bytes() + kChunk > room) return;
   auto out = spool.next_to_store(last_chunk_ + 1);
   if (!out) return;
   ++last_chunk_;
@@ -243,6 +249,7 @@ void Replication::stored(const Storing& done, int status, Now now) {
   }
   if (status == 0) {
     spool->stored();
+    if (done.payload == 0) index_dirty_ = true;
   } else {
     engine_.log(LogLevel::kWarning,
                 fmt::format("Cannot keep on disk what replicas have not taken yet: {}", error_text(status)));
@@ -279,11 +286,22 @@ void Replication::take_read(Session& session, ReplicaPeer& peer, std::string_vie
   peer.read_at = end;
 }
 
+/// Nobody is sent again what cannot be read: who needs it synchronizes anew.
+void Replication::lose_chunk(const ReplicaPeer& peer) {
+  if (peer.state == ReplicaPeer::State::kPayload || !backlog_ || peer.next >= backlog_->memory_begin() ||
+      peer.next < backlog_->begin()) {
+    return;
+  }
+  remove_chunks(backlog_->lose(backlog_->chunk_at(peer.next).number));
+  index_dirty_ = true;
+}
+
 void Replication::read_done(Session& session, ReplicaPeer& peer, int status, Now now) {
   peer.reading.reset();
   if (status != 0 || peer.read_at != peer.read_end) {
     engine_.log(LogLevel::kWarning, fmt::format("Cannot read back what replica {} has not taken yet: {}",
                                                 peer_name(session, peer), error_text(status)));
+    lose_chunk(peer);
     return engine_.drop_session(session, action::CloseMode::kNow, now);
   }
   pump_peer(session, peer, now);
@@ -291,7 +309,7 @@ void Replication::read_done(Session& session, ReplicaPeer& peer, int status, Now
 }
 
 bool Replication::file_data(JobId job, std::string_view bytes) {
-  if (mark_data(job, bytes)) return true;
+  if (mark_data(job, bytes) || index_data(job, bytes)) return true;
   for (auto& [client, peer] : peers_) {
     if (peer.reading != job) continue;
     take_read(*engine_.clients_.find_by_id(client), peer, bytes);
@@ -301,7 +319,7 @@ bool Replication::file_data(JobId job, std::string_view bytes) {
 }
 
 bool Replication::job_done(JobId job, int status, Now now) {
-  if (mark_done(job) || abandoned_reads_.erase(job) > 0) return true;
+  if (mark_done(job) || index_done(job, status) || abandoned_reads_.erase(job) > 0) return true;
   if (const auto at = storing_.find(job); at != storing_.end()) {
     const Storing done = at->second;
     storing_.erase(at);
@@ -318,7 +336,7 @@ bool Replication::job_done(JobId job, int status, Now now) {
 
 /// The last resort: the disk does not take what a slow replica leaves lying, so writers wait a little with every turn.
 void Replication::slow_writers(Now now) {
-  if (backlog_->memory() <= backlog_limits().memory_max + kStreamExcess) return;
+  if (backlog_->memory() <= stream_memory_max() + kStreamExcess) return;
   engine_.pause(Engine::PauseReason::kReplicas, now.mono + kWritersRest, true);
 }
 

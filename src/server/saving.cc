@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/error_text.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "family/access.h"
 #include "family/lookup.h"
@@ -21,6 +22,7 @@ namespace holdfast::server {
 namespace {
 
 constexpr size_t kSliceBytes = 64 * 1024;  // of the image per turn, so that commands get their turns in between
+constexpr Duration kProgressLogPeriod = 5s;
 constexpr Duration kRetryFailedSave = 5s;  // COMPAT: a failed save is tried again after this, not at once
 constexpr std::string_view kInProgress = "ERR Background save already in progress";
 
@@ -120,14 +122,42 @@ std::string Saving::reload(Now now) {
 void Saving::load(Now now) {
   engine_.state_.loading = true;
   load_started_ = now.mono;
+  size_job_ = engine_.next_job();
+  engine_.act(action::StatFile{*size_job_, file_path()});
   load_job_ = engine_.next_job();
   loader_ = make_loader(engine_.state_.settings.replicaof_host.empty(), now);
   engine_.act(action::ReadFile{*load_job_, file_path()});
 }
 
 void Saving::file_data(JobId job, std::string_view bytes) {
+  if (size_job_ && *size_job_ == job) size_text_ += bytes;
   if (!load_job_ || *load_job_ != job || load_failed_) return;
   load_failed_ = loader_->feed(bytes) == persist::RdbLoader::Status::kError;
+  engine_.state_.load.used_memory = loader_->info().used_memory.value_or(0);
+  note_progress(loader_->consumed(), engine_.now_);
+}
+
+void Saving::begin_progress(uint64_t total, Now now) {
+  engine_.state_.load = {.started_unix_s = unix_seconds(now.wall),
+                         .started = now.mono,
+                         .next_log = now.mono + kProgressLogPeriod,
+                         .total_bytes = total};
+}
+
+void Saving::note_progress(uint64_t loaded, Now now) {
+  family::LoadState& load = engine_.state_.load;
+  load.loaded_bytes = loaded;
+  if (load.total_bytes == 0 || now.mono < load.next_log) return;
+  load.next_log = now.mono + kProgressLogPeriod;
+  engine_.log(LogLevel::kNotice,
+              fmt::format("Loading: {} of {} bytes ({:.2f}%)", loaded, load.total_bytes,
+                          100.0 * static_cast<double>(loaded) / static_cast<double>(load.total_bytes)));
+}
+
+const persist::Snapshot* Saving::running_snapshot() const {
+  if (snapshot_) return snapshot_.get();
+  if (const persist::Snapshot* snapshot = engine_.replication_->snapshot()) return snapshot;
+  return engine_.aof_->snapshot();
 }
 
 void Saving::finish_load(int status, Now now) {
@@ -151,6 +181,8 @@ void Saving::finish_load(int status, Now now) {
     return;
   }
   const persist::LoadedInfo& info = loader->info();
+  engine_.state_.load.keys_loaded = loader->keys_loaded();
+  engine_.state_.load.keys_expired = loader->keys_expired();
   adopt(*loader);
   engine_.log(LogLevel::kNotice, fmt::format("DB loaded from disk: {:.3f} seconds",
                                              static_cast<double>((now.mono - load_started_).count()) / 1e6));
@@ -298,6 +330,11 @@ Mono Saving::next_deadline() const {
 }
 
 bool Saving::job_done(JobId job, int status, Now now) {
+  if (size_job_ && *size_job_ == job) {
+    size_job_.reset();
+    if (load_job_) begin_progress(status == 0 ? static_cast<uint64_t>(parse_int64(size_text_).value_or(0)) : 0, now);
+    return true;
+  }
   if (load_job_ && *load_job_ == job) {
     finish_load(status, now);
     engine_.log_when_ready();

@@ -49,6 +49,11 @@ class Saving {
   bool running() const { return snapshot_ != nullptr || committing_; }
   /// No snapshot is being made for anybody.
   bool slot_free() const;
+  /// The snapshot being made, for whomever; null if there is none.
+  const persist::Snapshot* running_snapshot() const;
+  /// INFO and the log follow the loading of a file of `total` bytes.
+  void begin_progress(uint64_t total, Now now);
+  void note_progress(uint64_t loaded, Now now);
   /// A snapshot is being made for the file.
   bool writes_file() const { return snapshot_ != nullptr; }
   /// Ends a running save without a file: the dataset is about to be replaced.
@@ -78,6 +83,8 @@ class Saving {
   bool save_point_reached(Now now) const;
 
   Engine& engine_;
+  std::optional<JobId> size_job_;
+  std::string size_text_;
   std::optional<JobId> load_job_;
   std::unique_ptr<persist::RdbLoader> loader_;
   bool load_failed_ = false;

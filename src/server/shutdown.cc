@@ -119,6 +119,7 @@ void Shutdown::end() {
   if (settings.daemonize || !settings.pidfile.empty()) engine_.log(LogLevel::kNotice, "Removing the pid file.");
   engine_.log(LogLevel::kWarning, "Redis is now ready to exit, bye bye...");
   engine_.listeners_->close_all();
+  engine_.replication_->keep_history(engine_.now_);
   engine_.act(action::Exit{0});
 }
 
