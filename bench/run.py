@@ -324,9 +324,80 @@ def one_failover(kind):
         return gap, sum(w.errors for w in writers), missing
 
 
+def bench_aof(options):
+    """50 clients under `appendfsync always`, both on the same disk, in turns."""
+    operations = 100000 // options.scale
+    with World() as world:
+        servers = {kind: world.server(kind, "--appendonly", "yes", "--appendfsync", "always") for kind in ("ours", "original")}
+        rates = {kind: [] for kind in servers}
+        for _ in range(options.rounds):
+            for kind, server in servers.items():
+                rates[kind].append(operations / load(server.port, operations, keys=10000, fill=True)["seconds"])
+        ratios = [a / b for a, b in zip(rates["ours"], rates["original"])]
+        record({"figure": "appendfsync always", "workload": f"{operations} SET, 50 connections, 64 B", "unit": "op/s",
+                "rounds": options.rounds, **{kind: summary(values) for kind, values in rates.items()}, "ratio": summary(ratios)})
+
+
+def bench_restart(options):
+    """From the start of the process to the first PONG, with the same data in each one's own RDB file."""
+    keys = 10000000 // options.scale
+    with World() as world:
+        servers = {kind: world.server(kind, "--save", "3600 1000000000") for kind in ("ours", "original")}
+        times = {kind: [] for kind in servers}
+        for server in servers.values():
+            load(server.port, keys, pipeline=64, keys=keys, fill=True)
+            server.client(timeout=600).call("SAVE")
+        for _ in range(options.rounds):
+            for kind, server in servers.items():
+                server.kill()
+                before = time.monotonic()
+                server.start()
+                wait_for("the data", lambda: server.call("PING") == "PONG", 600)
+                times[kind].append(time.monotonic() - before)
+                assert server.call("DBSIZE") == keys
+        ratios = [a / b for a, b in zip(times["ours"], times["original"])]
+        record({"figure": "restart", "workload": f"{keys} keys of 64 B, RDB", "unit": "s", "rounds": options.rounds,
+                **{kind: summary(values) for kind, values in times.items()}, "ratio": summary(ratios)})
+
+
+def longest_wait(server, busy):
+    """The longest round trip of one connection that sends PING after PING while `busy()` is true."""
+    with server.client(timeout=60) as client:
+        worst = 0
+        while busy():
+            for _ in range(50):
+                before = time.monotonic()
+                client.call("PING")
+                worst = max(worst, time.monotonic() - before)
+    return worst
+
+
+def bench_large(options):
+    """How long a client waits while a file with one collection of a million elements is written, per type."""
+    count = 1000000 // options.scale
+    shapes = {"hash": ("HSET", lambda i: (b"field%08d" % i, b"value%08d" % i)), "set": ("SADD", lambda i: (b"member%08d" % i,)),
+              "zset": ("ZADD", lambda i: (i * 7919 % count, b"member%08d" % i)), "list": ("RPUSH", lambda i: (b"element%08d" % i,)),
+              "stream": ("XADD", lambda i: (b"%d-0" % (i + 1), b"field", b"value%08d" % i))}
+    for name, (command, words) in shapes.items():
+        row = {}
+        for kind in ("ours", "original"):
+            with World() as world:
+                server = world.server(kind)
+                pump(server, lambda send: [send(command, "big", *words(i)) for i in range(count)])
+                waits = []
+                for _ in range(options.rounds):
+                    with server.client() as client:
+                        client.call("BGSAVE")
+                        waits.append(1000 * longest_wait(server, lambda: client.info("persistence")["rdb_bgsave_in_progress"] != "0"))
+                row[kind] = summary(waits)
+        record({"figure": "longest wait during BGSAVE", "workload": f"one {name} of {count}", "unit": "ms",
+                "rounds": options.rounds, **row})
+
+
 def main():
     benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover,
-               "crash": bench_crash, "many": bench_many, "stress": bench_stress}
+               "crash": bench_crash, "many": bench_many, "stress": bench_stress, "aof": bench_aof, "restart": bench_restart,
+               "large": bench_large}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all but {' '.join(ON_DEMAND)})")
     parser.add_argument("--rounds", type=int, default=5)
