@@ -232,7 +232,7 @@ void open_base(lua_State* lua) {
   open_library(lua, LUA_TABLIBNAME, luaopen_table);
   open_library(lua, LUA_STRLIBNAME, luaopen_string);
   open_library(lua, LUA_MATHLIBNAME, luaopen_math);
-  for (const char* name : {"dofile", "loadfile", "print", "newproxy", "module", "require"}) {
+  for (const char* name : {"dofile", "loadfile", "print", "newproxy", "module", "require", "setfenv", "getfenv"}) {
     lua_pushnil(lua);
     lua_setglobal(lua, name);
   }

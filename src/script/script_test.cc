@@ -101,7 +101,8 @@ TEST_F(Scripts, SandboxCannotBeChanged) {
     EXPECT_THAT(run(code), HasSubstr("Attempt to modify a readonly table")) << code;
   }
   EXPECT_THAT(run("return nothing"), HasSubstr("Script attempted to access nonexistent global variable 'nothing'"));
-  for (const char* name : {"print", "dofile", "loadfile", "require", "os", "io", "debug", "package", "newproxy"}) {
+  for (const char* name :
+       {"print", "dofile", "loadfile", "require", "os", "io", "debug", "package", "newproxy", "setfenv", "getfenv"}) {
     EXPECT_THAT(run("return " + std::string(name)), HasSubstr("nonexistent global variable")) << name;
   }
   EXPECT_EQ(run("return ('x'):rep(3)"), "$3\r\nxxx\r\n");
