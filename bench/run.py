@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import re
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/black_box"))
 os.environ.setdefault("HOLDFAST", str(ROOT / "build/release/holdfast"))
 import failover  # noqa: E402
 import many  # noqa: E402
+import stalls  # noqa: E402
 import processes  # noqa: E402
 import stress  # noqa: E402
 from processes import Client, Error, World, free_port, wait_for, wait_synced  # noqa: E402
@@ -287,6 +289,48 @@ def bench_many(options):
         record(figure)
 
 
+def bench_stalls(options):
+    """What other clients feel of growth, DEL, UNLINK, FLUSHALL and KEYS."""
+    for figure in stalls.figures(options, load, pump, pin, LOAD.with_name("probe")):
+        record(figure)
+
+
+def bench_churn(options):
+    """Half of the keys deleted at random, then filled up with values of other sizes: resident against used memory."""
+    count = 2000000 // options.scale
+    for kind in options.kinds:
+        with World() as world:
+            server = world.server(kind, *(options.extra if kind == "ours" else []))
+            order = list(range(count))
+            random.Random(1).shuffle(order)
+            def fill(send):
+                for i in range(count):
+                    send("SET", b"first%08d" % i, b"v" * (20 + i % 60))
+            def drop(send):
+                for i in order[:count // 2]:
+                    send("DEL", b"first%08d" % i)
+            def refill(send):
+                for i in range(count // 4):
+                    send("SET", b"other%08d" % i, b"w" * (100 + i % 120))
+            steps = {}
+            for name, step in (("filled", fill), ("half deleted", drop), ("refilled", refill)):
+                pump(server, step)
+                steps[name] = ratio_of_memory(server)
+            settle = time.monotonic() + 60
+            while time.monotonic() < settle and (steps.get("settled", 9) > 1.2 or server.info("memory")["active_defrag_running"] != "0"):
+                time.sleep(1)
+                pump(server, lambda send: [send("PING") for _ in range(1000)])
+                steps["settled"] = ratio_of_memory(server)
+            record({"figure": "memory after churn, resident over used", "set": kind, "unit": "ratio",
+                    "workload": f"{count} strings of 20-79 B, half deleted at random, {count // 4} of 100-219 B added", **steps})
+
+
+def ratio_of_memory(server):
+    time.sleep(0.3)
+    memory = server.info("memory")
+    return round(int(memory["used_memory_rss"]) / int(memory["used_memory"]), 3)
+
+
 def one_failover(kind):
     with World() as world:
         primary = world.server(kind)
@@ -397,7 +441,7 @@ def bench_large(options):
 def main():
     benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover,
                "crash": bench_crash, "many": bench_many, "stress": bench_stress, "aof": bench_aof, "restart": bench_restart,
-               "large": bench_large}
+               "large": bench_large, "stalls": bench_stalls, "churn": bench_churn}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all but {' '.join(ON_DEMAND)})")
     parser.add_argument("--rounds", type=int, default=5)

@@ -5,17 +5,23 @@ The same seed gives the same commands (random_commands.py). Commands whose answe
 by chance are compared in a normal form; `normal()` says how. Even seeds speak RESP3. A second pair of servers runs with
 tiny encoding limits, so that every value goes through its large form. A difference prints the last commands that named the
 same key. Runs as a test with a fixed number of commands; `--commands`, `--seed` and `--binary` serve longer hunts.
+`--each-family N` goes on until every family has had N commands of its own, `--jobs` families side by side.
 """
 import argparse
+import collections
+import concurrent.futures
+import io
 import os
 import re
 import sys
+import time
 
 import processes
 from processes import Error, World, dataset
-from random_commands import Generator
+from random_commands import WEIGHTS, Generator
 
 DIFFERENCES_SHOWN = 10
+BATCH = 16  # commands on their way at once
 TINY_LIMITS = ["--hash-max-listpack-entries", "3", "--hash-max-listpack-value", "20", "--list-max-listpack-size", "3",
                "--set-max-intset-entries", "3", "--zset-max-listpack-entries", "3", "--zset-max-listpack-value", "5"]
 # 7.0 prints doubles with 17 digits, 7.2 with as few as read back: long texts are compared as numbers.
@@ -119,30 +125,20 @@ def same(words, x, y, queue):
     return repr(normal(words, x)) == repr(normal(words, y)) or excused(words, x, y)
 
 
-def unknown(reply):
-    return isinstance(reply, Error) and reply.startswith("ERR unknown command")
-
-
 def show(seed, index, words, x, y, history, out):
     print(f"seed {seed} command {index}: {words!r}\n  ours   {x!r}\n  oracle {y!r}", file=out)
     for earlier in [h for h in history if len(words) > 1 and words[1] in h[1:]][-6:]:
         print(f"    after {earlier!r}", file=out)
 
 
-def compare(seed, commands, ours, oracle, out):
-    generator = Generator(seed)
+def compare(seed, commands, ours, oracle, out, generator=None):
+    generator = generator or Generator(seed)
     differences = 0
-    queue, history = [], []
+    queue, history = [], collections.deque(maxlen=400)
     with ours.client() as a, oracle.client() as b:
         if seed % 2 == 0:
             a.call("HELLO", "3"), b.call("HELLO", "3")
-        for index in range(commands):
-            words = generator.command()
-            x, y = a.call(*words), b.call(*words)
-            if unknown(x) and not unknown(y):
-                generator.missing.add(words[0])
-                a.call("FLUSHALL"), b.call("FLUSHALL"), a.call("DISCARD"), b.call("DISCARD")
-                continue
+        for index, words, x, y in asked(generator, commands, a, b):
             if x == "QUEUED":
                 queue.append(words)
             elif str(words[0]).upper() == "MULTI" and x == "OK":
@@ -152,12 +148,41 @@ def compare(seed, commands, ours, oracle, out):
                 show(seed, index, words, x, y, history, out)
                 if differences >= DIFFERENCES_SHOWN:
                     break
-            history = history[-400:] + [words]
-        for client in (a, b):
-            client.call("DISCARD")
-    if generator.missing:
-        print(f"seed {seed}: not there yet: {' '.join(sorted(generator.missing))}", file=out)
+            history.append(words)
+        if differences < DIFFERENCES_SHOWN:
+            for client in (a, b):
+                client.call("DISCARD")
     return differences
+
+
+def asked(generator, commands, a, b):
+    """(number, command, reply of a, reply of b); some are on their way at once."""
+    for first in range(0, commands, BATCH):
+        batch = [generator.command() for _ in range(min(BATCH, commands - first))]
+        for client in (a, b):
+            client.send_many(batch)
+        for index, words in enumerate(batch, first):
+            yield index, words, a.read(), b.read()
+
+
+def hunt(family, options):
+    """One family until it has had its commands; prints how many. A process of its own."""
+    os.nice(19)
+    out, failures, done, seed = io.StringIO(), 0, 0, options.seed
+    with World() as world:
+        pairs = [(world.server("ours", *limits), world.server("original", *limits)) for limits in ([], TINY_LIMITS)]
+        end = time.monotonic() + options.minutes * 60
+        while done < options.each_family and not failures and time.monotonic() < end:
+            ours, oracle = pairs[seed // 2 % 2]
+            for server in (ours, oracle):
+                server.call("FLUSHALL")
+            generator = Generator(seed, family)
+            failures += compare(seed, options.commands, ours, oracle, out, generator)
+            failures += same_data(ours, oracle, f"{family}: seed {seed}", out)
+            done += generator.made[family]
+            seed += 1
+    print(f"{out.getvalue()}{family}: {done} commands of its own in seeds {options.seed} to {seed - 1}, {failures} differences", flush=True)
+    return failures
 
 
 def same_data(ours, oracle, when, out):
@@ -186,9 +211,17 @@ def main():
     parser.add_argument("--commands", type=int, default=4000, help="per seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--each-family", type=int, default=0, metavar="N")
+    parser.add_argument("--families", type=lambda text: text.split(","), default=list(WEIGHTS))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=10**6, help="per family: it may end with fewer")
     options = parser.parse_args()
     if options.binary:
         processes.HOLDFAST = os.path.abspath(options.binary)
+    if options.each_family:
+        with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+            failures = sum(pool.map(hunt, options.families, [options] * len(options.families)))
+        return 1 if failures else 0
     failures = 0
     with World() as world:
         pairs = [(world.server("ours", *limits), world.server("original", *limits)) for limits in ([], TINY_LIMITS)]

@@ -94,10 +94,15 @@ class Client:
         self.socket.sendall(data)
 
     def send(self, *words):
-        out = [b"*%d\r\n" % len(words)]
-        for word in words:
-            word = word if isinstance(word, bytes) else str(word).encode()
-            out.append(b"$%d\r\n%s\r\n" % (len(word), word))
+        self.send_many([words])
+
+    def send_many(self, commands):
+        out = []
+        for words in commands:
+            out.append(b"*%d\r\n" % len(words))
+            for word in words:
+                word = word if isinstance(word, bytes) else str(word).encode()
+                out.append(b"$%d\r\n%s\r\n" % (len(word), word))
         self.socket.sendall(b"".join(out))
 
     def _fill(self):
