@@ -43,8 +43,11 @@ class Commands final : public Executor {
                       std::string_view command);
   bool permits(CommandContext& context, command::SpecIndex index, const Args& args);
   void note_denial(const Client& client, acl::Denied reason, std::string_view object, std::string_view username);
-  void end_sessions(acl::UserId user, CommandContext& context);
+  /// Closes the connections of that user; without one, those of everybody but the default user.
+  void end_sessions(std::optional<acl::UserId> user, CommandContext& context);
   void end_forbidden_subscriptions(acl::UserId user, CommandContext& context);
+  /// The client that asked is closed after its reply.
+  void close_all(std::span<const uint64_t> clients, CommandContext& context);
 
  public:
   // The rows of the table in commands_acl.cc.

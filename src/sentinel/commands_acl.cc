@@ -82,19 +82,15 @@ bool Commands::permits(CommandContext& context, command::SpecIndex index, const 
   return false;
 }
 
-void Commands::end_sessions(UserId user, CommandContext& context) {
+void Commands::end_sessions(std::optional<UserId> user, CommandContext& context) {
   std::vector<uint64_t> doomed;
   for (const auto& [id, other] : clients_.all()) {
-    if (other->user != user) continue;
+    if (user ? other->user != *user : other->user == acl::kDefaultUser) continue;
     other->user = acl::kDefaultUser;
     other->authenticated = false;
-    if (id == context.client.id) {
-      context.close_after = true;
-    } else {
-      doomed.push_back(id);
-    }
+    doomed.push_back(id);
   }
-  for (const uint64_t id : doomed) clients_.close(*clients_.find(id), action::CloseMode::kNow);
+  close_all(doomed, context);
 }
 
 void Commands::end_forbidden_subscriptions(UserId user, CommandContext& context) {
@@ -108,13 +104,7 @@ void Commands::end_forbidden_subscriptions(UserId user, CommandContext& context)
     }
     doomed.push_back(id);
   }
-  for (const uint64_t id : doomed) {
-    if (id == context.client.id) {
-      context.close_after = true;
-    } else {
-      clients_.close(*clients_.find(id), action::CloseMode::kNow);
-    }
-  }
+  close_all(doomed, context);
 }
 
 void Commands::acl_setuser(CommandContext& context, const Args& args) {
@@ -189,15 +179,7 @@ void Commands::acl_load(CommandContext& context, const Args&) {
   const auto loaded = core_.users.load(content, core_.settings.aclfile);
   for (std::string& line : core_.users.take_warnings()) core_.log(LogLevel::kWarning, std::move(line));
   if (!loaded) return context.reply.error("ERR " + loaded.error());
-  std::vector<uint64_t> doomed;
-  for (const auto& [id, other] : clients_.all()) {
-    if (other->user == acl::kDefaultUser) continue;
-    other->user = acl::kDefaultUser;
-    other->authenticated = false;
-    if (id == context.client.id) context.close_after = true;
-    if (id != context.client.id) doomed.push_back(id);
-  }
-  for (const uint64_t id : doomed) clients_.close(*clients_.find(id), action::CloseMode::kNow);
+  end_sessions(std::nullopt, context);
   context.reply.ok();
 }
 

@@ -167,6 +167,16 @@ void Commands::client_reply(CommandContext& context, const Args& args) {
   }
 }
 
+void Commands::close_all(std::span<const uint64_t> clients, CommandContext& context) {
+  for (const uint64_t id : clients) {
+    if (id == context.client.id) {
+      context.close_after = true;
+    } else {
+      clients_.close(*clients_.find(id), action::CloseMode::kNow);
+    }
+  }
+}
+
 void Commands::client_kill(CommandContext& context, const Args& args) {
   std::vector<uint64_t> doomed;
   bool skip_me = true;
@@ -214,13 +224,7 @@ void Commands::client_kill(CommandContext& context, const Args& args) {
     if (id == context.client.id && skip_me) continue;
     doomed.push_back(id);
   }
-  for (const uint64_t id : doomed) {
-    if (id == context.client.id) {
-      context.close_after = true;
-    } else {
-      clients_.close(*clients_.find(id), action::CloseMode::kNow);
-    }
-  }
+  close_all(doomed, context);
   if (!old_form) return context.reply.integer(static_cast<int64_t>(doomed.size()));
   if (doomed.empty()) return context.reply.error("ERR No such client");
   context.reply.ok();
