@@ -297,7 +297,6 @@ class Replication {
   bool start_judged_ = false;
   Mono next_mark_ = Mono::min();
   Objection fed_nobody_ = Objection::kNone;  // what a replica was told
-  int quick_retries_ = 0;
 };
 
 }  // namespace holdfast::server

@@ -20,8 +20,6 @@ using family::Session;
 using Kind = repl::ReplicaLink::Step::Kind;
 
 constexpr Duration kRetryPeriod = 1s;
-constexpr Duration kQuickRetry = 20ms;
-constexpr int kQuickRetries = 10;  // after a link that stood: the primary may be back, or promoted, at once
 constexpr Duration kAckPeriod = 1s;
 
 }  // namespace
@@ -33,7 +31,6 @@ void Replication::replicate_from(const std::string& host, int port, Now now) {
   settings.replicaof_host = host;
   settings.replicaof_port = host.empty() ? 0 : port;
   drop_link(now);
-  quick_retries_ = 0;
   confirm_primary();
   ordered_ = !host.empty();
   objection_ = Objection::kNone;
@@ -88,10 +85,8 @@ void Replication::connect(Now now) {
 void Replication::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
   if (!resolve_job_ || *resolve_job_ != job) return;
   resolve_job_.reset();
-  if (!addresses.empty()) {
-    // COMPAT: the first address that can be had; a refused one gives the next a turn at the retry.
-    return open_link(addresses[static_cast<size_t>(quick_retries_) % addresses.size()], now);
-  }
+  // COMPAT: the first of them; the original's non-blocking connect does not come to the next either.
+  if (!addresses.empty()) return open_link(addresses.front(), now);
   engine_.log(LogLevel::kWarning,
               fmt::format("Unable to connect to MASTER: can't resolve '{}'", engine_.state_.settings.replicaof_host));
   retry_link(now, kRetryPeriod);
@@ -274,7 +269,6 @@ bool Replication::finish_load(Session& session, Now now) {
 
 void Replication::link_up(Session& session, Now now) {
   link_state_ = LinkState::kConnected;
-  quick_retries_ = 0;
   ordered_ = false;
   objection_ = Objection::kNone;
   // A primary that continues does not repeat its SELECT.
