@@ -121,7 +121,8 @@ CellTable::Place CellTable::locate(const Key& key) const {
       place.slot = base + static_cast<uint32_t>(std::countr_zero(hits)) / 8;
       if (place.slot >= cell->count) return place;
       place.offset = shape_.offset_of(*cell, place.slot);
-      place.found = shape_.read(*cell, place.slot, place.offset).key == key.bytes;
+      place.record = shape_.read(*cell, place.slot, place.offset);
+      place.found = place.record.key == key.bytes;
       if (place.found) return place;
     }
   }
@@ -216,7 +217,7 @@ void CellTable::append(uint32_t index, const CellRecord& record) {
 
 void CellTable::replace(const Place& at, const CellRecord& record) {
   Cell& cell = *cell_at(at.cell);
-  const CellRecord old = shape_.read(cell, at.slot, at.offset);
+  const CellRecord& old = at.record;
   if (old.outline == nullptr && record.outline == nullptr && old.value.size() == record.value.size()) {
     record.store(shape_.data(cell) + at.offset);
     return;
@@ -232,9 +233,8 @@ void CellTable::replace(const Place& at, const CellRecord& record) {
 
 void CellTable::take_out(const Place& at) {
   Cell* const old = cell_at(at.cell);
-  const CellRecord record = shape_.read(*old, at.slot, at.offset);
-  const size_t stored = record.stored();
-  if (record.outline != nullptr) free_outline(record);
+  const size_t stored = at.record.stored();
+  if (at.record.outline != nullptr) free_outline(at.record);
   if (old->count == 1) return free_cell(at.cell);
   const size_t before = shape_.body_bytes(*old);
   const size_t after = shape_.body_bytes(old->count - 1U, old->data_bytes - stored);
@@ -304,7 +304,7 @@ void CellTable::join_last() {
 std::optional<std::string_view> CellTable::find(const Key& key) const {
   const Place at = locate(key);
   if (!at.found) return std::nullopt;
-  return shape_.read(*cell_at(at.cell), at.slot, at.offset).value;
+  return at.record.value;
 }
 
 bool CellTable::put(const Key& key, std::string_view value) {

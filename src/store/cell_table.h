@@ -77,6 +77,7 @@ class CellTable {
     uint32_t slot = 0;
     size_t offset = 0;  // of the record's bytes in the cell's
     bool found = false;
+    CellRecord record;  // as it is there
   };
   struct CellWalk {
     ElementSink* sink;
