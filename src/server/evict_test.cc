@@ -1,48 +1,16 @@
 // Eviction and freeing in steps, through the whole engine.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include <cerrno>
 #include <string>
 #include <vector>
 
-#include "server/engine.h"
+#include "server/testing_engine.h"
 
 namespace holdfast::server {
 namespace {
 
 constexpr int kKeys = 400;
 
-class EvictTest : public testing::Test {
+class EvictTest : public EngineTest {
  protected:
-  EvictTest() {
-    EngineOptions options;
-    options.settings.save.clear();
-    options.settings.port = 0;
-    options.settings.protected_mode = false;
-    options.seed = 5;
-    engine = std::make_unique<Engine>(std::move(options));
-    engine->start(now);
-    act();
-    conn = engine->accepted({}, now);
-  }
-
-  void act() {
-    Action action;
-    while (engine->poll_action(action)) {
-      if (const auto* read = std::get_if<action::ReadFile>(&action)) engine->job_done(read->job, ENOENT, now);
-    }
-  }
-  std::string call(const std::vector<std::string>& words) {
-    std::string request = fmt::format("*{}\r\n", words.size());
-    for (const std::string& word : words) request += fmt::format("${}\r\n{}\r\n", word.size(), word);
-    engine->receive(conn, request, now);
-    std::string reply = engine->output(conn).to_string();
-    engine->output(conn).clear();
-    engine->drained(conn, now);
-    act();
-    return reply;
-  }
   /// Ticks until nothing is due; how many it took.
   int settle() {
     int ticks = 0;
@@ -74,10 +42,6 @@ class EvictTest : public testing::Test {
     settle();
   }
   size_t limit() const { return static_cast<size_t>(engine->state().settings.maxmemory); }
-
-  Now now{Mono(std::chrono::hours(1)), Wall(std::chrono::hours(24 * 365 * 50))};
-  std::unique_ptr<Engine> engine;
-  ConnId conn;
 };
 
 TEST_F(EvictTest, EveryPolicyKeepsTheBoundAndItsKindOfKeys) {

@@ -1,13 +1,8 @@
 // Times, slow commands and clients' memory through the whole engine, with a clock of the test's own.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include <cerrno>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "server/engine.h"
+#include "server/testing_engine.h"
 
 namespace holdfast::server {
 namespace {
@@ -15,50 +10,18 @@ namespace {
 int64_t clock_reading_ns = 0;
 int64_t clock_step_ns = 0;
 
-class ObservingTest : public testing::Test {
+class ObservingTest : public EngineTest {
  protected:
-  ObservingTest() {
+  ObservingTest() : EngineTest(observed()) {}
+  static EngineOptions observed() {
     clock_reading_ns = 0;
     clock_step_ns = 3'000;  // every command takes three microseconds
-    EngineOptions options;
-    options.settings.save.clear();
-    options.settings.port = 0;
-    options.settings.protected_mode = false;
+    EngineOptions options = quiet_options();
     options.settings.enable_debug_command = "yes";
-    options.seed = 5;
     options.stopwatch = {[] { return clock_reading_ns += clock_step_ns; }};
-    engine = std::make_unique<Engine>(std::move(options));
-    engine->start(now);
-    act();
-    conn = engine->accepted({}, now);
+    return options;
   }
-  void act() {
-    Action action;
-    while (engine->poll_action(action)) {
-      if (const auto* read = std::get_if<action::ReadFile>(&action)) engine->job_done(read->job, ENOENT, now);
-      if (const auto* close = std::get_if<action::Close>(&action)) closed.push_back(close->conn);
-    }
-  }
-  static std::string request(const std::vector<std::string>& words) {
-    std::string out = fmt::format("*{}\r\n", words.size());
-    for (const std::string& word : words) out += fmt::format("${}\r\n{}\r\n", word.size(), word);
-    return out;
-  }
-  std::string call(const std::vector<std::string>& words) {
-    engine->receive(conn, request(words), now);
-    std::string reply = engine->output(conn).to_string();
-    engine->output(conn).clear();
-    engine->drained(conn, now);
-    act();
-    return reply;
-  }
-  bool is_closed(ConnId id) const { return std::find(closed.begin(), closed.end(), id) != closed.end(); }
   bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-  Now now{Mono(std::chrono::hours(1)), Wall(std::chrono::hours(24 * 365 * 50))};
-  std::unique_ptr<Engine> engine;
-  std::vector<ConnId> closed;
-  ConnId conn;
 };
 
 TEST_F(ObservingTest, CommandsTakeWhatTheStopwatchSays) {

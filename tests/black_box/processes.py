@@ -293,6 +293,11 @@ class World:
         return process
 
 
+def resident_kb(process):
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(text.split("VmRSS:", 1)[1].split()[0])
+
+
 def link_up(replica):
     return replica.info("replication").get("master_link_status") == "up"
 

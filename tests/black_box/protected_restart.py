@@ -22,6 +22,12 @@ class ProtectedRestart(unittest.TestCase):
         self.world = World().__enter__()
         self.addCleanup(self.world.__exit__, None, None, None)
 
+    def linked(self, primary_kind, replica_kind):
+        primary = self.world.server(primary_kind)
+        replica = self.world.replica(replica_kind, primary)
+        wait_for("the link", lambda: link_up(replica))
+        return primary, replica
+
     def refused(self, primary, replica):
         """The refusal can be seen on a server of ours."""
         if replica.argv[0] != "redis-server":
@@ -51,9 +57,7 @@ class ProtectedRestart(unittest.TestCase):
     def test_a_primary_without_its_data(self):
         for primary_kind, replica_kind in PAIRS:
             with self.subTest(primary=primary_kind, replica=replica_kind):
-                primary = self.world.server(primary_kind)
-                replica = self.world.replica(replica_kind, primary)
-                wait_for("the link", lambda: link_up(replica))
+                primary, replica = self.linked(primary_kind, replica_kind)
                 fill(primary, 0, KEYS)
                 wait_synced(primary, replica)
                 before = dataset(replica)
@@ -70,9 +74,7 @@ class ProtectedRestart(unittest.TestCase):
     def test_a_primary_with_older_data(self):
         for primary_kind, replica_kind in PAIRS:
             with self.subTest(primary=primary_kind, replica=replica_kind):
-                primary = self.world.server(primary_kind)
-                replica = self.world.replica(replica_kind, primary)
-                wait_for("the link", lambda: link_up(replica))
+                primary, replica = self.linked(primary_kind, replica_kind)
                 fill(primary, 0, KEYS)
                 wait_for("the file", lambda: primary.call("SAVE") == "OK")  # the payload's child may still run
                 fill(primary, KEYS, 2 * KEYS)
@@ -96,9 +98,7 @@ class ProtectedRestart(unittest.TestCase):
             wait_for("the replica to be emptied", lambda: link_up(replica) and not dataset(replica))
 
     def test_it_can_be_switched_off_while_it_refuses(self):
-        primary = self.world.server("original")
-        replica = self.world.replica("ours", primary)
-        wait_for("the link", lambda: link_up(replica))
+        primary, replica = self.linked("original", "ours")
         fill(primary, 0, KEYS)
         wait_synced(primary, replica)
         primary.restart()
@@ -109,9 +109,7 @@ class ProtectedRestart(unittest.TestCase):
     def test_a_clean_restart_needs_no_full_synchronization(self):
         for primary_kind, replica_kind in PAIRS:
             with self.subTest(primary=primary_kind, replica=replica_kind):
-                primary = self.world.server(primary_kind)
-                replica = self.world.replica(replica_kind, primary)
-                wait_for("the link", lambda: link_up(replica))
+                primary, replica = self.linked(primary_kind, replica_kind)
                 with primary.client() as client:
                     client.call("SELECT", 7)
                     for i in range(KEYS):

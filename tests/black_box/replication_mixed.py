@@ -4,11 +4,11 @@ writes, partial resynchronization, promotion, chains, and a stream cut at any by
 import itertools
 import random
 import socket
-import threading
 import unittest
 
 import processes
 from processes import World, wait_for, wait_synced, dataset, link_up, free_port, Error
+from relay import Relay
 
 
 def fill(client, keys=300, seed=1):
@@ -25,54 +25,22 @@ def fill(client, keys=300, seed=1):
     client.call("SELECT", 0)
 
 
-class Cutter(threading.Thread):
-    """A TCP relay that breaks the connection from the primary after a number of bytes, once per connection."""
+class Cutter(Relay):
+    """Breaks the connection from the primary after a number of bytes, once per connection."""
 
     def __init__(self, port, limits):
-        super().__init__(daemon=True)
-        self.target, self.limits = port, iter(limits)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.connections = 0
-        self.start()
+        self.limits = iter(limits)
+        super().__init__(port)
 
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
+    def back(self, source):
+        limit = next(self.limits, None)
+        while data := source.recv(65536):
+            if limit is not None and len(data) >= limit:
+                yield data[:limit]
                 return
-            self.connections += 1
-            limit = next(self.limits, None)
-            try:
-                server = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                client.close()
-                continue
-            threading.Thread(target=self.pump, args=(client, server, None), daemon=True).start()
-            threading.Thread(target=self.pump, args=(server, client, limit), daemon=True).start()
-
-    @staticmethod
-    def pump(source, sink, limit):
-        try:
-            while data := source.recv(65536):
-                if limit is not None and len(data) >= limit:
-                    sink.sendall(data[:limit])
-                    break
-                if limit is not None:
-                    limit -= len(data)
-                sink.sendall(data)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()
-
-    def close(self):
-        self.listener.close()
+            if limit is not None:
+                limit -= len(data)
+            yield data
 
 
 class Mixed(unittest.TestCase):

@@ -7,43 +7,28 @@ import threading
 import unittest
 
 from processes import World, dataset, link_up, wait_for, wait_synced
+from relay import Relay
 
 MB = 1 << 20
 
 
-class Throttle(threading.Thread):
-    """A TCP relay whose way back passes so many bytes a second until `free` is set."""
+class Throttle(Relay):
+    """The way back passes so many bytes a second until `free` is set."""
 
     def __init__(self, port, bytes_per_second):
-        super().__init__(daemon=True)
-        self.target, self.rate, self.free = port, bytes_per_second, threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.start()
+        self.rate, self.free = bytes_per_second, threading.Event()
+        super().__init__(port)
 
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.socket()
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            server.connect(("127.0.0.1", self.target))
-            threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self.pump, args=(server, client, True), daemon=True).start()
+    def server_socket(self):
+        server = super().server_socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        return server
 
-    def pump(self, source, sink, slow):
-        try:
-            while data := source.recv(16384):
-                sink.sendall(data)
-                if slow and not self.free.is_set():
-                    self.free.wait(len(data) / self.rate)
-        except OSError:
-            pass
-        finally:
-            for s in (source, sink):
-                s.close()
+    def back(self, source):
+        while data := source.recv(16384):
+            yield data
+            if not self.free.is_set():
+                self.free.wait(len(data) / self.rate)
 
 
 def fill(client, megabytes, seed=1, prefix="k"):
@@ -69,7 +54,7 @@ class SlowReplicas(unittest.TestCase):
     def test_three_replicas_one_of_them_slow(self):
         primary = self.world.server("ours", "--repl-timeout", "600")
         throttle = Throttle(primary.port, 1 * MB)
-        self.addCleanup(throttle.listener.close)
+        self.addCleanup(throttle.close)
         with primary.client() as client:
             fill(client, 48)
             slow = self.world.server("original", "--replicaof", "127.0.0.1", throttle.port, "--repl-timeout", "600")
@@ -116,7 +101,7 @@ class SlowReplicas(unittest.TestCase):
     def test_a_full_disk_slows_writers_and_drops_nobody(self):
         primary = self.world.server("ours", "--repl-timeout", "600", "--repl-spill-size", "0")
         throttle = Throttle(primary.port, 8 * MB)
-        self.addCleanup(throttle.listener.close)
+        self.addCleanup(throttle.close)
         replica = self.world.server("ours", "--replicaof", "127.0.0.1", throttle.port)
         wait_for("the link", lambda: link_up(replica), 60)
         throttle.rate = 64 * 1024

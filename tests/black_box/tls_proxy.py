@@ -2,7 +2,6 @@
 """The proxy over TLS, compared with Debian's haproxy where there is one: listening with certificates chosen by name,
 client certificates, TLS towards servers and in checks, what -c says about broken files, certificates changed at run time,
 and peers that do not keep to the protocol."""
-import pathlib
 import re
 import socket
 import ssl
@@ -12,7 +11,7 @@ import unittest
 
 import processes
 from certificates import Authority, openssl
-from processes import World, Client, wait_for, free_port
+from processes import World, Client, wait_for, free_port, resident_kb
 
 DEFAULTS = "defaults\n mode tcp\n timeout connect 20s\n timeout client 120s\n timeout server 120s\n"
 
@@ -369,22 +368,18 @@ class RunTime(Secure):
 
 
 class Hostile(Secure):
-    def memory_kb(self, process):
-        text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-        return int(text.split("VmRSS:", 1)[1].split()[0])
-
     def test_unfinished_handshakes_are_bounded_and_hinder_nobody(self):
         server = self.backend_server()
         proxy = self.proxy("ours", f"ssl crt {self.certificate.pem}", f" server s 127.0.0.1:{server.port}",
                            more=" timeout client 3s")
-        before = self.memory_kb(proxy)
+        before = resident_kb(proxy)
         half = []
         for i in range(300):
             s = socket.create_connection(("127.0.0.1", proxy.port), timeout=20)
             s.sendall([b"", b"\x16\x03\x01\x02\x00\x01", b"\x16\x03\x01"][i % 3])
             half.append(s)
         self.assertEqual(self.ping(proxy, self.context), "PONG")
-        self.assertLess(self.memory_kb(proxy) - before, 300 * 128)
+        self.assertLess(resident_kb(proxy) - before, 300 * 128)
         for s in half:  # `timeout client` ends them
             s.settimeout(30)
             try:

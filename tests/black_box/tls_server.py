@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The data server over TLS: verification, reload at run time, ports that move, replication with Debian's redis-server
 in both directions, the original's clients, and peers that do not keep to the protocol."""
-import pathlib
 import socket
 import ssl
 import subprocess
@@ -9,7 +8,7 @@ import unittest
 
 import processes
 from certificates import Authority, openssl
-from processes import World, Client, Error, wait_for, wait_synced, free_port, link_up
+from processes import World, Client, Error, wait_for, wait_synced, free_port, link_up, resident_kb
 
 
 class Secure(unittest.TestCase):
@@ -221,13 +220,9 @@ class Replication(Secure):
 
 
 class Hostile(Secure):
-    def memory_kb(self, server):
-        text = pathlib.Path(f"/proc/{server.pid}/status").read_text()
-        return int(text.split("VmRSS:", 1)[1].split()[0])
-
     def test_unfinished_handshakes_keep_nobody_out_and_cost_little(self):
         server = self.server("ours", "--maxclients", "5000")
-        before = self.memory_kb(server)
+        before = resident_kb(server)
         hello = self.client_hello()
         half = []
         for i in range(500):  # silent ones, ones that stop in the middle, ones that never read the answer
@@ -235,7 +230,7 @@ class Hostile(Secure):
             s.sendall([b"", hello[:50], hello][i % 3])
             half.append(s)
         self.assertEqual(self.outcome(server, self.context), "PONG")
-        self.assertLess(self.memory_kb(server) - before, 500 * 128)
+        self.assertLess(resident_kb(server) - before, 500 * 128)
         for s in half:
             s.close()
         def alone():
