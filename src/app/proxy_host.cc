@@ -16,9 +16,11 @@
 #include <string_view>
 
 #include "app/machine_host.h"
+#include "app/master_sockets.h"
 #include "app/process.h"
 #include "app/proxy_log.h"
 #include "app/proxy_master.h"
+#include "app/proxy_worker.h"
 #include "app/redis_log.h"
 #include "net/clock.h"
 #include "net/file.h"
@@ -70,6 +72,7 @@ void print(const std::string& output, const std::string& error) {
   std::fwrite(output.data(), 1, output.size(), stdout);
   std::fflush(stdout);
   std::fwrite(error.data(), 1, error.size(), stderr);
+  copy_to_master(error);
 }
 
 void alert(const std::string& text) { print("", conf::diagnostic_line(conf::Severity::kAlert, text, getpid())); }
@@ -135,28 +138,6 @@ proxy::ParseOptions parse_options(const proxy::CommandLine& line, SystemNames& n
   return out;
 }
 
-/// A worker opens a socket for its successor, which nobody but its user can reach (the directory's mode).
-void add_worker_socket(proxy::Config& config) {
-  const char* path = std::getenv(kWorkerSocket);
-  if (path == nullptr) return;
-  proxy::BindConfig bind;
-  bind.address.unix_path = path;
-  bind.unix_mode = 0600;
-  bind.level = proxy::CliLevel::kAdmin;
-  bind.expose_listeners = true;
-  bind.text = path;
-  config.global.stats_sockets.push_back(std::move(bind));
-}
-
-void tell_master() {
-  const char* text = std::getenv(kWorkerReady);
-  if (text == nullptr) return;
-  const int fd = std::atoi(text);
-  const char fine = 0;
-  [[maybe_unused]] const ssize_t n = ::write(fd, &fine, 1);
-  ::close(fd);
-}
-
 /// `-x`: the listening sockets of the process to replace. False = it must not start without them.
 bool inherit_listeners(const proxy::CommandLine& line, HostOptions* options) {
   if (line.inherit_socket.empty()) return true;
@@ -169,7 +150,7 @@ bool inherit_listeners(const proxy::CommandLine& line, HostOptions* options) {
                                   fmt::format("Failed to connect to the old process socket '{}'", line.inherit_socket),
                                   getpid()));
   alert("Failed to get the sockets from the old process!");
-  return std::getenv(kWorkerSocket) != nullptr;
+  return is_worker();
 }
 
 /// The background process lets go of the terminal and tells the one in front that all is well.
@@ -196,7 +177,7 @@ int end_by_signal(int code) {
   return code;
 }
 
-int serve(const proxy::CommandLine& line, proxy::Config config, net::TlsContexts& contexts) {
+int serve(const proxy::CommandLine& line, proxy::Config config, net::TlsContexts& contexts, std::string startup_logs) {
   add_worker_socket(config);
   const bool background = (line.daemon || config.global.daemon) && !line.foreground;
   const std::string pidfile = !line.pidfile.empty() ? line.pidfile : config.global.pidfile;
@@ -209,6 +190,7 @@ int serve(const proxy::CommandLine& line, proxy::Config config, net::TlsContexts
       line.maxconn > 0 ? line.maxconn : std::clamp<int64_t>((sockets - kReservedDescriptors) / 2, 10, kMaxconnMost);
   options.max_sockets = sockets;
   options.quiet = line.quiet || config.global.quiet;
+  options.startup_logs = std::move(startup_logs);
   options.tls = &contexts;
 
   // HAProxy binds before it goes to the background so that a busy port is an exit code; a fork after the loop's threads
@@ -298,17 +280,27 @@ int run_proxy(const std::string& program, const std::vector<std::string>& argume
   const proxy::StartupReport report = proxy::startup_report(outcome, line.check_only, line.quiet, getpid(), program);
   print(report.standard_output, report.standard_error);
   if (report.exit_code) return *report.exit_code;
-  const bool worker = std::getenv(kWorkerSocket) != nullptr;
+  const bool worker = is_worker();
   if ((line.master_worker || outcome.config.global.master_worker) && !worker) {
+    std::optional<proxy::BindConfig> socket;
+    if (!line.master_socket.empty()) {
+      auto parsed_socket = parse_master_socket(line.master_socket);
+      if (!parsed_socket) {
+        alert(parsed_socket.error());
+        return 1;
+      }
+      socket = std::move(*parsed_socket);
+    }
     return run_master({.program = program,
                        .arguments = arguments,
                        .pidfile = line.pidfile.empty() ? outcome.config.global.pidfile : line.pidfile,
+                       .socket = std::move(socket),
                        .daemon = (line.daemon || outcome.config.global.daemon) && !line.foreground,
                        .notify_systemd = line.notify_systemd,
                        .exit_on_failure = !outcome.config.global.master_worker_restarts});
   }
   if (worker) outcome.config.global.daemon = false;
-  return serve(line, std::move(outcome.config), contexts);
+  return serve(line, std::move(outcome.config), contexts, report.standard_error);
 }
 
 }  // namespace holdfast::app

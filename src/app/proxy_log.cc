@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/log_format.h"
+#include "app/proxy_worker.h"
 #include "app/redis_log.h"
 #include "net/socket.h"
 #include "proxy/proxy.h"
@@ -34,7 +35,11 @@ void ProxyLog::log(LogLevel level, std::string_view text, Now now) {
   const proxy::LogChannel* channel = proxy_ == nullptr ? nullptr : &proxy_->next_log_channel();
   if (channel != nullptr) send(*channel, level, text, now);
   if (!foreground_) return;
-  if (const auto shown = shown_level(channel, level)) write_line(STDERR_FILENO, haproxy_line(*shown, text, pid_));
+  const auto shown = shown_level(channel, level);
+  if (!shown) return;
+  const std::string line = haproxy_line(*shown, text, pid_);
+  write_line(STDERR_FILENO, line);
+  copy_to_master(line);
 }
 
 bool ProxyLog::sampled_out(const proxy::LogTarget& target) {

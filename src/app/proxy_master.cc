@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,17 +16,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
+#include "app/master_sockets.h"
 #include "conf/haproxy_diagnostics.h"
 #include "net/child.h"
+#include "net/clock.h"
 
 namespace holdfast::app {
 namespace {
-
-void say(conf::Severity severity, const std::string& text) {
-  const std::string line = conf::diagnostic_line(severity, text, getpid());
-  std::fwrite(line.data(), 1, line.size(), stderr);
-}
 
 /// Options of the command line that belong to the master alone; the number is how many words they have.
 int masters_words(std::string_view word) {
@@ -49,12 +48,13 @@ void notify_systemd(const std::string& text) {
   ::close(fd);
 }
 
-class Master {
+class Master final : public MasterControl {
  public:
-  explicit Master(const MasterOptions& options) : options_(options) {}
-  ~Master() {
+  explicit Master(const MasterOptions& options) : options_(options), sockets_(*this) {}
+  ~Master() override {
     for (Worker& worker : workers_) {
       if (worker.ready >= 0) ::close(worker.ready);
+      if (worker.messages >= 0) ::close(worker.messages);
     }
     if (!directory_.empty()) {
       for (int number = 1; number <= last_number_; ++number) unlink(socket_path(number).c_str());
@@ -74,6 +74,7 @@ class Master {
     if (signals_ < 0 || mkdtemp(place.data()) == nullptr) return 1;
     directory_ = place.data();  // mode 0700: nobody else reaches the sockets in it
     if (!options_.pidfile.empty() && !write_pidfile()) return 1;
+    if (!open_socket()) return 1;
     start_worker();
     while (!exit_code_) turn();
     ::close(signals_);
@@ -84,14 +85,61 @@ class Master {
   struct Worker {
     net::Child child;
     int number = 0;
-    int ready = -1;  // read end; a byte comes when it serves
+    int ready = -1;     // read end; a byte comes when it serves
+    int messages = -1;  // a file in memory: what it said before
     bool serving = false;
     bool leaving = false;
+    int reloads = 0;  // that it survived
+    Mono since{};
   };
+
+  static constexpr size_t kMessagesMost = 64 * 1024;  // kept of the latest start
+
+  void say(conf::Severity severity, const std::string& text) {
+    const std::string line = conf::diagnostic_line(severity, text, getpid());
+    std::fwrite(line.data(), 1, line.size(), stderr);
+    if (messages_.size() + line.size() <= kMessagesMost) messages_ += line;
+  }
+
+  proxy::MasterStatus status() const override {
+    const Mono now = net::read_clock().mono;
+    proxy::MasterStatus out{.pid = getpid(),
+                            .reloads = reloads_,
+                            .failed_reloads = failed_reloads_,
+                            .last_reload_failed = last_reload_failed_,
+                            .up = now - since_,
+                            .startup_logs = messages_,
+                            .workers = {}};
+    for (auto worker = workers_.rbegin(); worker != workers_.rend(); ++worker) {
+      if (worker->serving) {
+        out.workers.push_back({worker->child.pid, worker->reloads, now - worker->since, worker->leaving});
+      }
+    }
+    return out;
+  }
+
+  std::string worker_socket(int64_t pid) const override {
+    for (const Worker& worker : workers_) {
+      if (worker.serving && worker.child.pid == pid) return socket_path(worker.number);
+    }
+    return "";
+  }
+
+  bool open_socket() {
+    if (!options_.socket) return true;
+    const int error = sockets_.open(*options_.socket);
+    if (error == 0) {
+      setenv("HAPROXY_MASTER_CLI", options_.socket->text.c_str(), 1);
+      return true;
+    }
+    say(conf::Severity::kAlert, fmt::format("Starting proxy MASTER: cannot bind socket ({}) [{}]", std::strerror(error),
+                                            options_.socket->text));
+    return false;
+  }
 
   std::string socket_path(int number) const { return fmt::format("{}/worker-{}.sock", directory_, number); }
 
-  bool write_pidfile() const {
+  bool write_pidfile() {
     FILE* file = std::fopen(options_.pidfile.c_str(), "w");
     if (file == nullptr) {
       say(conf::Severity::kAlert, fmt::format("[haproxy.main()] Cannot create pidfile {}", options_.pidfile));
@@ -120,13 +168,17 @@ class Master {
     return out;
   }
 
-  void start_worker() {
+  /// False: there is none.
+  bool start_worker() {
     int ready[2];
-    if (pipe2(ready, O_CLOEXEC) != 0) return;
+    if (pipe2(ready, O_CLOEXEC) != 0) return false;
     fcntl(ready[1], F_SETFD, 0);  // the worker inherits it
     Worker worker;
     worker.number = ++last_number_;
     worker.ready = ready[0];
+    worker.messages = memfd_create("startup", 0);
+    worker.since = net::read_clock().mono;
+    setenv(kWorkerMessages, std::to_string(worker.messages).c_str(), 1);
     setenv(kWorkerSocket, socket_path(worker.number).c_str(), 1);
     setenv(kWorkerReady, std::to_string(ready[1]).c_str(), 1);
     std::vector<std::string> command = worker_command();
@@ -138,15 +190,19 @@ class Master {
     ::close(ready[1]);
     unsetenv(kWorkerSocket);
     unsetenv(kWorkerReady);
+    unsetenv(kWorkerMessages);
+    if (worker.messages >= 0) fcntl(worker.messages, F_SETFD, FD_CLOEXEC);  // the next worker has its own
     if (!child) {
       ::close(ready[0]);
+      if (worker.messages >= 0) ::close(worker.messages);
       say(conf::Severity::kAlert, fmt::format("cannot start a worker: {}", std::strerror(child.error())));
       if (workers_.empty()) exit_code_ = 1;
-      return;
+      return false;
     }
     worker.child = *child;
     workers_.push_back(worker);
     say(conf::Severity::kNotice, fmt::format("New worker ({}) forked", worker.child.pid));
+    return true;
   }
 
   void turn() {
@@ -155,11 +211,14 @@ class Master {
       waiting.push_back({worker.child.pidfd, POLLIN, 0});
       waiting.push_back({worker.ready, POLLIN, 0});
     }
+    const size_t processes = waiting.size();
+    sockets_.watch(&waiting);
     if (poll(waiting.data(), waiting.size(), -1) < 0) return;
-    for (size_t i = 0; i < workers_.size(); ++i) {
+    sockets_.turn(waiting);
+    for (size_t i = 0; 2 + 2 * i < processes; ++i) {
       if (waiting[2 + 2 * i].revents != 0) readiness(workers_[i]);
     }
-    for (size_t i = workers_.size(); i-- > 0;) {
+    for (size_t i = (processes - 1) / 2; i-- > 0;) {
       if (waiting[1 + 2 * i].revents != 0) ended(i);
     }
     signalfd_siginfo info{};
@@ -171,19 +230,34 @@ class Master {
     const bool serves = read(worker.ready, &byte, 1) == 1;
     ::close(worker.ready);
     worker.ready = -1;
+    take_messages(worker);
     if (!serves) return;  // it ends without having served; ended() sees to it
     worker.serving = true;
     for (Worker& old : workers_) {
       if (old.number >= worker.number || old.leaving) continue;
       old.leaving = true;
-      ::kill(old.child.pid, stopping_ != 0 ? stopping_ : SIGUSR1);
+      ::kill(old.child.pid, stopping_ != 0 ? stopping_ : hard_reload_ ? SIGTERM : SIGUSR1);
     }
     say(conf::Severity::kNotice, "Loading success.");
+    last_reload_failed_ = false;
     if (options_.notify_systemd) notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
+    sockets_.reloaded(true, messages_);
+  }
+
+  /// What the worker said until it served, or failed.
+  void take_messages(Worker& worker) {
+    if (worker.messages < 0) return;
+    std::string text(kMessagesMost, '\0');
+    const ssize_t n = pread(worker.messages, text.data(), text.size(), 0);
+    text.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    ::close(std::exchange(worker.messages, -1));
+    const bool newest = worker.number == last_number_;
+    if (newest && messages_.size() + text.size() <= kMessagesMost) messages_ += text;
   }
 
   void ended(size_t at) {
     Worker worker = workers_[at];
+    take_messages(worker);
     workers_.erase(workers_.begin() + static_cast<long>(at));
     if (worker.ready >= 0) ::close(worker.ready);
     unlink(socket_path(worker.number).c_str());
@@ -195,9 +269,15 @@ class Master {
           fmt::format("{} ({}) exited with code {} ({})", worker.serving ? "Current worker" : "New worker",
                       worker.child.pid, code, code > 128 ? strsignal(code - 128) : "Exit"));
     }
+    const bool failed_to_start = !worker.serving && worker.number == last_number_ && reloads_ > 0;
+    if (failed_to_start) reload_failed();
     const bool others_serve = std::ranges::any_of(workers_, [](const Worker& w) { return w.serving && !w.leaving; });
     if (!expected && !others_serve) {
-      if (worker.serving && !options_.exit_on_failure) return start_worker();
+      if (worker.serving && !options_.exit_on_failure) {
+        messages_.clear();
+        start_worker();
+        return;
+      }
       if (worker.serving) say(conf::Severity::kAlert, "exit-on-failure: killing every processes with SIGTERM");
       for (const Worker& other : workers_) ::kill(other.child.pid, SIGTERM);
       exit_code_ = code == 0 ? 1 : code;
@@ -206,18 +286,32 @@ class Master {
     if (workers_.empty()) exit_code_ = stopping_ == SIGUSR1 || stopping_ == 0 ? 0 : 128 + stopping_;
   }
 
+  void reload(bool hard) override {
+    if (stopping_ != 0) return sockets_.reloaded(false, messages_);
+    // One reload at a time: a worker that has not come up yet is given up.
+    for (const Worker& worker : workers_) {
+      if (!worker.serving) ::kill(worker.child.pid, SIGTERM);
+    }
+    if (options_.notify_systemd) notify_systemd("RELOADING=1\nSTATUS=Reloading Configuration.\n");
+    hard_reload_ = hard;
+    ++reloads_;
+    for (Worker& worker : workers_) ++worker.reloads;
+    messages_.clear();
+    say(conf::Severity::kNotice, "Reloading HAProxy");
+    if (!start_worker()) reload_failed();
+  }
+
+  void reload_failed() {
+    ++failed_reloads_;
+    last_reload_failed_ = true;
+    sockets_.reloaded(false, messages_);
+  }
+
   void signal(int number) {
     switch (number) {
       case SIGUSR2:
       case SIGHUP:
-        if (stopping_ != 0) return;
-        // One reload at a time: a worker that has not come up yet is given up.
-        for (const Worker& worker : workers_) {
-          if (!worker.serving) ::kill(worker.child.pid, SIGTERM);
-        }
-        if (options_.notify_systemd) notify_systemd("RELOADING=1\nSTATUS=Reloading Configuration.\n");
-        say(conf::Severity::kNotice, "Reloading HAProxy");
-        return start_worker();
+        return reload(false);
       case SIGTERM:
       case SIGINT:
       case SIGUSR1:
@@ -235,9 +329,16 @@ class Master {
   int signals_ = -1;
   int stopping_ = 0;
   int last_number_ = 0;
+  int reloads_ = 0;
+  int failed_reloads_ = 0;
+  bool last_reload_failed_ = false;
+  bool hard_reload_ = false;
+  Mono since_ = net::read_clock().mono;
+  std::string messages_;  // of the latest start of a worker
   std::string directory_;
   std::vector<Worker> workers_;
   std::optional<int> exit_code_;
+  MasterSockets sockets_;
 };
 
 }  // namespace

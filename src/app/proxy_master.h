@@ -2,24 +2,29 @@
 //
 // SIGUSR2 and SIGHUP start a new worker that takes the listening sockets over (net/handover.h); once it serves, the old
 // one finishes its sessions. A worker that cannot start changes nothing. SIGTERM and SIGINT stop everything, SIGUSR1
-// stops after the last session. The worker is this program again, told by its environment that it is one.
+// stops after the last session. The worker is this program again, told by its environment that it is one. `-S` opens
+// the master's own command line (app/master_sockets.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "proxy/command_line.h"
+#include "proxy/config_server.h"
 
 namespace holdfast::app {
 
-/// Set for workers: the path of the socket to open for the next worker, and the descriptor that is told of readiness.
+/// Set for workers: the path of the socket to open for the next worker, the descriptor that is told of readiness, and
+/// the one that gets a copy of what is said until then.
 inline constexpr const char* kWorkerSocket = "HOLDFAST_PROXY_WORKER_SOCKET";
 inline constexpr const char* kWorkerReady = "HOLDFAST_PROXY_WORKER_READY";
+inline constexpr const char* kWorkerMessages = "HOLDFAST_PROXY_WORKER_MESSAGES";
 
 struct MasterOptions {
   std::string program;                 // argv[0]
   std::vector<std::string> arguments;  // without the program
   std::string pidfile;
+  std::optional<proxy::BindConfig> socket;  // -S
   bool daemon = false;
   bool notify_systemd = false;
   bool exit_on_failure = true;

@@ -24,6 +24,7 @@ struct ProxyOptions {
   int64_t maxconn = 10000;         // the process limit where `maxconn` is not configured
   int64_t max_sockets = 20000;     // Ulimit-n of `show info`
   bool quiet = false;
+  std::string startup_logs;    // what the start said on standard error, for `show startup-logs`
   TlsProvider* tls = nullptr;  // outlives the proxy; none: contexts cannot be made anew
 };
 

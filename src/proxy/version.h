@@ -12,7 +12,7 @@ inline constexpr std::string_view kReleaseDate = "2026/11/22";
 
 /// The names `-vv` lists and `.if feature(X)` knows; `+` = present.
 inline constexpr std::string_view kFeatures[] = {
-    "+ACCEPT4", "+EPOLL",  "+GETADDRINFO", "-LUA",         "-OPENSSL", "-PCRE",
+    "+ACCEPT4", "+EPOLL",  "+GETADDRINFO", "-LUA",         "+OPENSSL", "-PCRE",
     "-PCRE2",   "+PROMEX", "-QUIC",        "+REDIS_AWARE", "+THREAD",  "-ZLIB",
 };
 

@@ -17,23 +17,11 @@ std::array<std::span<const CliCommand>, 7> tables() {
           table_commands(), resolver_commands(), tls_commands()};
 }
 
-/// How many leading words of the command's name `words` begins with; -1 = they differ before either ends.
-int shared_words(std::string_view name, const std::vector<std::string>& words) {
-  const auto parts = split(name, ' ');
-  int shared = 0;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (i >= words.size()) return shared;
-    if (parts[i] != words[i]) return shared == 0 ? -1 : shared;
-    ++shared;
-  }
-  return shared;
-}
-
 const CliCommand* find_command(const std::vector<std::string>& words) {
   for (const auto& table : tables()) {
     for (const CliCommand& command : table) {
       const auto parts = split(command.name, ' ');
-      if (parts.size() <= words.size() && shared_words(command.name, words) == static_cast<int>(parts.size())) {
+      if (parts.size() <= words.size() && shared_cli_words(command.name, words) == static_cast<int>(parts.size())) {
         return &command;
       }
     }
@@ -66,34 +54,14 @@ std::vector<std::string> split_cli_words(std::string_view command) {
   return words;
 }
 
-std::string cli_help(const std::vector<std::string>& words, CliLevel level, bool all) {
-  std::vector<const CliCommand*> listed;
-  int best = all ? -1 : 0;
+std::string cli_help(const std::vector<std::string>& words, CliLevel level, CliListing listing) {
+  std::vector<CliHelpRow> rows;
   for (const auto& table : tables()) {
     for (const CliCommand& command : table) {
-      if (command.level > level || command.usage.empty()) continue;
-      const int shared = all ? -1 : shared_words(command.name, words);
-      if (!all && shared <= 0) continue;
-      if (shared > best) {
-        best = shared;
-        listed.clear();
-      }
-      if (shared == best) listed.push_back(&command);
+      if (command.level <= level && !command.usage.empty()) rows.push_back({command.name, command.usage, command.help});
     }
   }
-  std::ranges::sort(listed, {}, [](const CliCommand* command) { return command->usage; });
-  std::string out = all ? "The following commands are valid at this level:\n"
-                        : "Unknown command, but maybe one of the following ones is a better match:\n";
-  if (!all && listed.empty()) {
-    return "Unknown command. Please enter one of the following commands only:\n" +
-           cli_help(words, level, true)
-               .substr(std::string_view("The following commands are valid at this level:\n").size());
-  }
-  for (const CliCommand* command : listed) out += fmt::format("  {:<40}: {}\n", command->usage, command->help);
-  out += fmt::format("  {:<40}: {}\n", "help [<command>]", "list matching or all commands");
-  out += fmt::format("  {:<40}: {}\n", "prompt", "toggle interactive mode with prompt");
-  out += fmt::format("  {:<40}: {}\n", "quit", "disconnect");
-  return out;
+  return list_commands(std::move(rows), words, listing);
 }
 
 ConnId Cli::accept(uint32_t listener, const Accepted&) {
@@ -167,7 +135,7 @@ void Cli::run_line(uint32_t index, std::string_view line) {
   bool close = false;
   if (trim(line).empty()) {
     // COMPAT: an empty line is an unknown command.
-    say(connection, cli_help({}, connection.level, false) + "\n");
+    say(connection, cli_help({}, connection.level, CliListing::kUnknown) + "\n");
   }
   const bool was_interactive = connection.prompt;
   size_t begin = 0;
@@ -197,10 +165,11 @@ void Cli::run_command(CliConnection& connection, std::string_view text, std::str
   }
   if (words[0] == "help") {
     const std::vector<std::string> rest(words.begin() + 1, words.end());
-    return say(connection, cli_help(rest, connection.level, rest.empty()) + "\n");
+    return say(connection,
+               cli_help(rest, connection.level, rest.empty() ? CliListing::kAll : CliListing::kMatching) + "\n");
   }
   const CliCommand* command = find_command(words);
-  if (command == nullptr) return say(connection, cli_help(words, connection.level, false) + "\n");
+  if (command == nullptr) return say(connection, cli_help(words, connection.level, CliListing::kUnknown) + "\n");
   CliContext context{engines_, connection, words, payload, {}, false};
   if (context.allowed(command->level)) command->run(context);
   if (!context.silent) say(connection, context.out + "\n");

@@ -13,6 +13,7 @@
 #include "base/machine.h"
 #include "proxy/check/agent.h"
 #include "proxy/check/runner.h"
+#include "proxy/cli/help.h"
 #include "proxy/resolve/resolver.h"
 #include "proxy/resolve/server_names.h"
 #include "proxy/runtime.h"
@@ -118,7 +119,7 @@ class Cli {
 std::vector<std::string> split_cli_words(std::string_view command);
 /// `show info`: one `Name: value` per line.
 std::string info_text(Runtime& runtime, size_t sessions);
-/// The list that `help` and unknown commands print, for commands that share words with `words`.
-std::string cli_help(const std::vector<std::string>& words, CliLevel level, bool all);
+/// The commands a connection of `level` may give, as `help` and unknown commands list them.
+std::string cli_help(const std::vector<std::string>& words, CliLevel level, CliListing listing);
 
 }  // namespace holdfast::proxy

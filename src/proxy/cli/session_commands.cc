@@ -100,6 +100,7 @@ void run_clear_counters(CliContext& c) {
 void run_level(CliContext& c) {
   const CliLevel wanted = c.word(0) == "user" ? CliLevel::kUser : CliLevel::kOperator;
   if (c.allowed(wanted)) c.connection.level = wanted;
+  c.silent = c.word(1) == "-";  // how the master's command line says it before each command
 }
 
 void run_set_timeout(CliContext& c) {

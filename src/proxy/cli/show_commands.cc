@@ -117,7 +117,10 @@ void run_show_backend(CliContext& c) {
   for (const BackendState& backend : c.runtime.backends) c.out += backend.config->name + "\n";
 }
 void run_show_version(CliContext& c) { c.out = fmt::format("{}\n", kVersion); }
-void run_show_startup_logs(CliContext& c) { c.out = "\n"; }
+void run_show_startup_logs(CliContext& c) {
+  const std::string& logs = c.runtime.options.startup_logs;
+  c.out = logs.empty() ? "\n" : logs;
+}
 void run_show_errors(CliContext& c) {
   c.out = fmt::format("Total events captured on [{}] : 0\n", c.runtime.now.wall.time_since_epoch().count() / 1'000'000);
 }
