@@ -18,6 +18,7 @@
 #include "server/evict.h"
 #include "server/failover.h"
 #include "server/listeners.h"
+#include "server/lookahead.h"
 #include "server/migration.h"
 #include "server/replication.h"
 #include "server/saving.h"
@@ -254,8 +255,13 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
 }
 
 void Engine::process_input(Session& session, Now now) {
+  size_t looked_at = 0;
   while (!session.closing && !session.close_after_reply && !session.blocked && !session.suspended &&
          serve(session, now)) {
+    if (looked_at > 0) --looked_at;
+    if (const std::string_view ahead = session.input.ahead(); looked_at == 0 && !ahead.empty()) {
+      looked_at = look_ahead(ahead, state_.data->db(static_cast<size_t>(session.db)));
+    }
   }
   session.input.finish();
   if (session.closing) return;

@@ -51,6 +51,9 @@ class Keyspace {
   // Reading.
   const Entry* find(const Key& key) const { return static_cast<const Entry*>(keys_->table.find(key)); }
   bool contains(const Key& key) const { return find(key) != nullptr; }
+  /// Hints to the processor, in this order and with other work between: see Table::prefetch.
+  void prefetch(uint64_t hash) const { keys_->table.prefetch(hash); }
+  void prefetch_entry(uint64_t hash) const { keys_->table.prefetch_item(hash); }
   /// One home bucket per call; see Table::scan for the guarantee.
   uint64_t scan(uint64_t cursor, FunctionRef<void(const Entry&)> visit) const;
   const Entry* random(Prng& prng) const { return static_cast<const Entry*>(keys_->table.random(prng)); }

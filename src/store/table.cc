@@ -100,6 +100,16 @@ void Table::prefetch(uint64_t hash) const {
   __builtin_prefetch(&segment.buckets[bucket_of(segment, hash)]);
 }
 
+void Table::prefetch_item(uint64_t hash) const {
+  const Segment& segment = segment_of(hash);
+  const Bucket& bucket = segment.buckets[bucket_of(segment, hash)];
+  for (uint32_t bits = matching_tags(bucket, tag_of(hash)); bits != 0; bits &= bits - 1) {
+    const char* const item = static_cast<const char*>(bucket.slots[std::countr_zero(bits)]);
+    __builtin_prefetch(item);
+    __builtin_prefetch(item + 64);  // the end of a short value
+  }
+}
+
 void* Table::find(const Key& key) const {
   const Segment& segment = segment_of(key.hash);
   const uint8_t tag = tag_of(key.hash);

@@ -71,8 +71,9 @@ class Table {
   std::string_view key_of(const void* item) const;
 
   void* find(const Key& key) const;
-  /// Asks the processor for the bucket ahead of a find.
+  /// Asks the processor for the bucket ahead of a find, and then for the items in it that have the hash's tag.
   void prefetch(uint64_t hash) const;
+  void prefetch_item(uint64_t hash) const;
   /// Runs the hook for the key's home bucket; every write path starts here.
   void announce(const Key& key) {
     if (hook_ != nullptr) [[unlikely]]

@@ -77,6 +77,8 @@ class RequestStream {
   size_t unparsed() const { return feeding_ ? current_.size() - begin_ : pending_.size() - parser_.consumed(); }
   /// Memory held for bytes to come.
   size_t room() const { return pending_.empty() ? 0 : pending_.capacity() - pending_.size(); }
+  /// What came behind the request last returned by next().
+  std::string_view ahead() const { return delivered_ ? current_.substr(begin_ + parser_.consumed()) : ""; }
   /// The bytes of the request last returned by next(), as they came.
   std::string_view raw() const { return current_.substr(begin_, parser_.consumed()); }
   /// Takes the request last returned back: the next feed() offers it again.
