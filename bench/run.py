@@ -24,6 +24,7 @@ import stress  # noqa: E402
 from processes import Client, Error, World, free_port, wait_for, wait_synced  # noqa: E402
 
 LOAD = ROOT / "build/release/bench/load"
+NULL = ROOT / "build/release/bench/null"
 TICKS = os.sysconf("SC_CLK_TCK")
 ON_DEMAND = ("stress",)  # takes an hour
 
@@ -83,15 +84,22 @@ def compare_cpu(name, targets, options):
                 per_op[kind].append((cpu_seconds(pid) - before) / operations * 1e6)
                 rate[kind].append(operations / result["seconds"])
         ratios = [a / b for a, b in zip(per_op["ours"], per_op["original"])]
+        floor = {}
+        if "floor" in per_op:
+            floor = {"floor": summary(per_op["floor"]),
+                     "over_floor": summary([a / b for a, b in zip(per_op["ours"], per_op["floor"])])}
         record({"figure": name, "workload": f"50 connections, pipeline {pipeline}, 4 GET : 1 SET, 64 B, 1 M keys",
                 "unit": "CPU us/op", "rounds": options.rounds, "ours": summary(per_op["ours"]),
-                "original": summary(per_op["original"]), "ratio": summary(ratios),
+                "original": summary(per_op["original"]), "ratio": summary(ratios), **floor,
                 "ops_per_s": {kind: round(statistics.median(values)) for kind, values in rate.items()}})
 
 
 def bench_server(options):
     with World() as world:
         servers = {"ours": world.server("ours", *options.extra), "original": world.server("original")}
+        port = free_port()
+        servers["floor"] = world.run("null", [NULL, "--port", port], port)
+        wait_for("the null server", lambda: Client(port).call("PING") == "PONG")
         for server in servers.values():
             pin(server.pid, 0)
             load(server.port, 1000000, pipeline=64, fill=True)
