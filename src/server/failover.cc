@@ -84,8 +84,30 @@ void Failover::command(family::Context& context) {
   state_ = State::kWaitForSync;
   engine_.pause(Engine::PauseReason::kFailover, kNever, true);
   engine_.flush_effects(context.now);
-  engine_.replication_->ask_for_acknowledgements(context.now);
+  ask(context.now);
   context.reply.ok();
+}
+
+/// An answer tells the offset before the question it answers, so the question itself is acknowledged by the replica's
+/// timer only, up to a second later. Therefore two at once: who answers the second one has the first one.
+void Failover::ask(Now now) {
+  engine_.replication_->ask_for_acknowledgements(now);
+  first_asked_ = engine_.replication_->offset();
+  engine_.replication_->ask_for_acknowledgements(now);
+  second_asked_ = engine_.replication_->offset();
+}
+
+/// What a replica has to acknowledge to have everything: all, but the second question if nothing came behind it.
+int64_t Failover::needed() const {
+  const int64_t offset = engine_.replication_->offset();
+  return offset == second_asked_ ? first_asked_ : offset;
+}
+
+/// The target has acknowledged everything up to `offset`; if any replica will do, the first that has.
+bool Failover::target_has(int64_t offset, std::string& host, int64_t& port) const {
+  if (host.empty()) return engine_.replication_->first_caught_up(offset, host, port);
+  const ReplicaPeer* target = engine_.replication_->find_replica(host, port);
+  return target != nullptr && target->ack_offset >= offset;
 }
 
 void Failover::work(Now now) {
@@ -96,12 +118,15 @@ void Failover::work(Now now) {
                 fmt::format("FAILOVER to {}:{} time out exceeded, failing over.", request_.host, request_.port));
     return follow_target(now);
   }
-  if (request_.host.empty()) {
-    if (!engine_.replication_->first_caught_up(request_.host, request_.port)) return;
-  } else {
-    const ReplicaPeer* target = engine_.replication_->find_replica(request_.host, request_.port);
-    if (target == nullptr || target->ack_offset != engine_.replication_->offset()) return;
+  std::string host = request_.host;
+  int64_t port = request_.port;
+  if (!target_has(needed(), host, port)) {
+    // Something came behind the questions (a ping, an expired key): ask about that, once they are answered.
+    if (engine_.replication_->offset() != second_asked_ && target_has(first_asked_, host, port)) ask(now);
+    return;
   }
+  request_.host = host;
+  request_.port = port;
   engine_.log(LogLevel::kNotice,
               fmt::format("Failover target {}:{} is synced, failing over.", request_.host, request_.port));
   follow_target(now);
@@ -111,12 +136,8 @@ Mono Failover::next_deadline() const {
   if (state_ != State::kWaitForSync) return kNever;
   std::string host = request_.host;
   int64_t port = request_.port;
-  if (host.empty()) {
-    if (engine_.replication_->first_caught_up(host, port)) return engine_.now_.mono;
-  } else if (const ReplicaPeer* target = engine_.replication_->find_replica(host, port)) {
-    if (target->ack_offset == engine_.replication_->offset()) return engine_.now_.mono;
-  }
-  return deadline_;
+  const bool moved = engine_.replication_->offset() != second_asked_;
+  return target_has(moved ? first_asked_ : needed(), host, port) ? engine_.now_.mono : deadline_;
 }
 
 void Failover::follow_target(Now now) {

@@ -41,11 +41,17 @@ class Failover {
   void abort(std::string_view why, Now now);
   void clear();
   void follow_target(Now now);
+  void ask(Now now);
+  int64_t needed() const;
+  bool target_has(int64_t offset, std::string& host, int64_t& port) const;
 
   Engine& engine_;
   State state_ = State::kNone;
   Request request_;
   Mono deadline_ = kNever;
+  // Where the history stood behind the first and the second of the two questions that are asked at once.
+  int64_t first_asked_ = 0;
+  int64_t second_asked_ = 0;
 };
 
 }  // namespace holdfast::server

@@ -270,9 +270,9 @@ const ReplicaPeer* Replication::find_replica(std::string_view host, int64_t port
   return nullptr;
 }
 
-bool Replication::first_caught_up(std::string& host, int64_t& port) const {
+bool Replication::first_caught_up(int64_t offset, std::string& host, int64_t& port) const {
   for (const auto& [client, peer] : peers_) {
-    if (peer.state != ReplicaPeer::State::kOnline || peer.ack_offset != offset_) continue;
+    if (peer.state != ReplicaPeer::State::kOnline || peer.ack_offset < offset) continue;
     host = peer_ip(*engine_.clients_.find_by_id(client), peer);
     port = peer.port;
     return true;

@@ -85,8 +85,8 @@ class Replication {
   size_t replicas() const;
   /// By the address it announces; null if there is none.
   const ReplicaPeer* find_replica(std::string_view host, int64_t port) const;
-  /// A replica that has acknowledged everything.
-  bool first_caught_up(std::string& host, int64_t& port) const;
+  /// A replica that has acknowledged everything up to `offset`.
+  bool first_caught_up(int64_t offset, std::string& host, int64_t& port) const;
   size_t backlog_bytes() const { return backlog_ ? backlog_->memory() : 0; }
   /// Memory of what replicas have not taken yet, and of the backlog.
   size_t buffered_bytes() const;
