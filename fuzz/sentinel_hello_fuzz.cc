@@ -18,6 +18,10 @@ constexpr const char* kConfig =
 void drain(sentinel::Sentinel& machine, Now now, bool start) {
   Action action;
   while (machine.poll_action(action)) {
+    if (auto* read = std::get_if<action::ReadFile>(&action)) {
+      machine.file_data(read->job, kConfig, now);
+      machine.job_done(read->job, 0, now);
+    }
     if (auto* write = std::get_if<action::WriteFile>(&action)) machine.job_done(write->job, 0, now);
     if (auto* listen = std::get_if<action::Listen>(&action); start && listen != nullptr) {
       machine.listening(listen->listener, listen->address, 0, now);
@@ -30,7 +34,6 @@ void drain(sentinel::Sentinel& machine, Now now, bool start) {
 void talk(std::string_view bytes) {
   sentinel::Options options;
   options.conf = conf::parse_redis_conf(kConfig, "s.conf");
-  options.config_text = kConfig;
   options.config_path = "s.conf";
   sentinel::Sentinel machine(std::move(options));
   Now now;

@@ -113,7 +113,6 @@ int run_sentinel(const std::string& program, const std::vector<std::string>& arg
 
   sentinel::Options options;
   options.conf = std::move(loaded->conf);
-  options.config_text = std::move(loaded->file_text);
   options.config_path = line.config_path;
   options.extension_text = std::move(extension_text);
   options.seed = random_seed();

@@ -146,7 +146,7 @@ void Api::is_primary_down(CommandContext& context, const Args& args) {
   // A negative epoch is nobody's; a candidate's id ends up in other Sentinels' tables.
   if (primary != nullptr && args[5] != "*" && *epoch >= 0 && is_plain_word(args[5], 64)) {
     election_.request_vote(*primary, static_cast<uint64_t>(*epoch), args[5]);
-    primary->touched = true;
+    core_.touch(*primary);
     leader = primary->leader;
     leader_epoch = primary->leader_epoch;
     // Even a vote given earlier is not told before it is on disk.

@@ -26,7 +26,7 @@ void take_opinion(Core& core, CommandContext& context, const Api::Args& args) {
     if (who != primary->sentinels.end()) {
       who->second->says_primary_down = args[6] == "1";
       who->second->last_answer = core.now.mono;
-      primary->touched = true;
+      core.touch(*primary);
     }
   }
   context.reply.ok();

@@ -168,13 +168,13 @@ void Api::drop_connections(Primary& primary) {
   };
   drop(primary);
   for (const auto& [key, replica] : primary.replicas) drop(*replica);
-  primary.touched = true;
+  core_.touch(primary);
 }
 
 void Api::drop_sentinel_connections() {
   for (const auto& [name, primary] : core_.topology.primaries()) {
     for (const auto& [runid, sentinel] : primary->sentinels) links_.close_commands(core_.topology.link_of(*sentinel));
-    primary->touched = true;
+    core_.touch(*primary);
   }
 }
 
@@ -199,7 +199,7 @@ void Api::set(CommandContext& context, const Args& args) {
     core_.event(Event::kSet, *primary, payload);
     at += outcome.consumed + 1;
   }
-  primary->touched = true;
+  core_.touch(*primary);
   ok_when_saved(context);
 }
 
@@ -274,7 +274,7 @@ void Api::debug(CommandContext& context, const Args& args) {
     }
     core_.periods.*found->value = from_ms(*value);
   }
-  for (const auto& [name, primary] : core_.topology.primaries()) primary->touched = true;
+  core_.topology.touch_all();
   context.reply.ok();
 }
 

@@ -123,7 +123,7 @@ struct Core {
   NodeAddress address_of(std::string_view host, uint16_t port) const;
   /// Is `host` (as somebody reported it) the host of this address?
   bool same_host(const NodeAddress& address, std::string_view host) const;
-  void touch(Instance& instance) { primary_of(instance).touched = true; }
+  void touch(Instance& instance) { topology.touch(instance); }
   void touch_link(const Link& link);
   void close_orphans();
   /// Every connection had a round trip since the stall: what we know is of today.

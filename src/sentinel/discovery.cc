@@ -32,7 +32,7 @@ void Discovery::hello(std::string_view text) {
     core_.names.request(core_, parsed->host);  // the next hello comes soon
     return;
   }
-  primary->touched = true;
+  core_.touch(*primary);
   Instance* sentinel = find(*primary, *parsed, address);
   if (sentinel == nullptr) sentinel = meet(*primary, *parsed, address);
   // A configuration cannot be newer than the epoch it was voted in, whatever the message says.
@@ -91,7 +91,7 @@ void Discovery::update_address_everywhere(Instance& sentinel) {
     link.last_attempt.reset();
     if (at->second.get() == &sentinel) continue;
     at->second->address = sentinel.address;
-    primary->touched = true;
+    core_.touch(*primary);
     ++updated;
   }
   if (updated > 0) {

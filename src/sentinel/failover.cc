@@ -80,7 +80,7 @@ void enter(Core& core, Primary& primary, State state) {
   primary.failover_state = state;
   primary.failover_in_progress = state != State::kNone;
   primary.state_changed = core.now.mono;
-  primary.touched = true;
+  core.touch(primary);
   const Instance* replica = core.topology.promoted(primary);
   HF_ASSERT(state < State::kSendPromotion || replica != nullptr);
   switch (state) {
@@ -356,7 +356,7 @@ void Failover::promotion_confirmed(Instance& replica) {
   if ((core_.simulated_failures & kCrashAfterPromotion) != 0) return crash();
   enter(core_, primary, State::kReconfReplicas);
   core_.run_reconfig_script(primary, "leader", primary.address, replica.address);
-  Monitor::force_hellos(primary);
+  monitor_.force_hellos(primary);
 }
 
 void Failover::reconf_replicas(Primary& primary, Agenda& agenda) {

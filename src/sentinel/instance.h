@@ -227,8 +227,10 @@ struct Primary : Instance {
   std::map<std::string, std::unique_ptr<Instance>> replicas;   // by name
   std::map<std::string, std::unique_ptr<Instance>> sentinels;  // by run id
 
-  bool touched = true;  // something happened that may change a decision
-  Mono deadline{};      // when to look again without any input
+  // Kept by Worklist.
+  bool touched = false;    // something happened that may change a decision
+  Mono deadline = kNever;  // when to look again without any input
+  Mono looked_at{};        // last
 };
 
 }  // namespace holdfast::sentinel

@@ -201,8 +201,10 @@ void Links::lost(ConnId conn, CloseReason reason) {
       note_lost(core_, static_cast<Primary&>(*instance), worked, reason);
     }
   }
-  // A process that just starts may have refused one of the two.
-  if (worked || (!commands && link->commands.established)) retry_promptly(*link);
+  // Somebody was there and hung up, maybe on everybody, as the end of a promotion does. A process that just starts may
+  // have refused one of the two.
+  const bool hung_up = worked || reason == CloseReason::kEof || reason == CloseReason::kReset;
+  if (hung_up || (!commands && link->commands.established)) retry_promptly(*link);
   core_.touch_link(*link);
 }
 
@@ -252,14 +254,24 @@ std::optional<Links::Incoming> Links::next(ConnId conn) {
     core_.touch_link(link);
     return std::nullopt;
   }
-  core_.touch_link(link);
-  if (channel == &link.pubsub) return next_of_pubsub(link, std::move(*reply));
+  if (channel == &link.pubsub) {
+    core_.touch_link(link);
+    return next_of_pubsub(link, std::move(*reply));
+  }
   if (channel->pending.empty()) {  // a reply to nothing
     close_commands(link);
+    core_.touch_link(link);
     return std::nullopt;
   }
   const PendingReply pending = channel->pending.front();
   channel->pending.pop_front();
+  // A Sentinel's link serves all primaries it watches: most replies are about one of them.
+  Instance* const about = core_.topology.instance(pending.instance);
+  if (about == nullptr || pending.request == Request::kPing || pending.request == Request::kExtension) {
+    core_.touch_link(link);
+  } else {
+    core_.touch(*about);
+  }
   return Incoming{false, pending.instance, pending.request, pending.sent, std::move(*reply)};
 }
 

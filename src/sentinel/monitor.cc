@@ -109,7 +109,7 @@ void Monitor::force_hellos(Primary& primary) {
   force(primary);
   for (const auto& [key, replica] : primary.replicas) force(*replica);
   for (const auto& [key, sentinel] : primary.sentinels) force(*sentinel);
-  primary.touched = true;
+  core_.touch(primary);
 }
 
 }  // namespace holdfast::sentinel

@@ -18,7 +18,7 @@ class Monitor {
   void ping_answered(Instance& instance, const codec::Reply& reply, Mono sent);
   void hello_answered(Instance& instance, const codec::Reply& reply);
   /// Every node and Sentinel of this primary hears of the configuration at once.
-  static void force_hellos(Primary& primary);
+  void force_hellos(Primary& primary);
 
  private:
   void send_hello(Instance& instance);

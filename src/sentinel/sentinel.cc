@@ -10,6 +10,7 @@
 #include "sentinel/clients.h"
 #include "sentinel/commands.h"
 #include "sentinel/config.h"
+#include "sentinel/config_file.h"
 #include "sentinel/crash.h"
 #include "sentinel/discovery.h"
 #include "sentinel/down.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int kSigint = 2;
 constexpr int kSigterm = 15;
+constexpr int kPassesMax = 4;  // over what is touched in one input; the rest comes in the next
 
 struct ListenerRecord {
   Address address;
@@ -38,16 +40,21 @@ bool may_do_without(int error, bool optional) {
          error == ESOCKTNOSUPPORT || error == EPFNOSUPPORT || error == EAFNOSUPPORT;
 }
 
+/// Something is going on: every deadline counts.
+bool is_urgent(const Primary& primary) {
+  return primary.s_down || primary.failover_in_progress || primary.crash.lost_at;
+}
+
 }  // namespace
 
 struct Sentinel::Parts {
-  explicit Parts(Options options) : core(std::move(options)), document(core.options.config_text) {
+  explicit Parts(Options options) : core(std::move(options)) {
     clients.set_executor(commands);
     core.publisher = &clients;
   }
 
   Core core;
-  conf::Document document;
+  ConfigFile config_file{core};
   Links links{core};
   Monitor monitor{core, links};
   Down down{core, links};
@@ -69,24 +76,26 @@ struct Sentinel::Parts {
 
   void begin(Now now);
   void settle();
+  void look_at_primaries();
+  bool put_off(Primary& primary);
   void configure();
   void open_listeners();
   void run_if_ready();
   void evaluate(Primary& primary);
   void look_at(Instance& instance, Agenda& agenda);
-  void save_if_needed();
   void answered(const Links::Incoming& incoming);
-  void names_changed();
 };
 
 /// First thing at every input: what time it is, and whether we slept.
 void Sentinel::Parts::begin(Now now) {
   core.now = now;
   core.connections.reap();
-  if (running && core.now.mono > deadline) core.topology.excuse(core.now.mono - deadline, core.now.mono);
+  if (running && deadline != kNever && core.now.mono - deadline > kStallMin) {
+    core.topology.excuse(core.now.mono - deadline, core.now.mono);
+  }
   if (running && core.tilt.observe(now.mono, deadline, core.periods.tilt_trigger)) {
     core.event_text(Event::kTilt, nullptr, "#tilt mode entered");
-    for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+    core.topology.touch_all();
     core.topology.want_pings();
   }
 }
@@ -102,21 +111,44 @@ void Sentinel::Parts::settle() {
     if (core.tilt.active() && (agenda.due(core.tilt.ends(core.periods.tilt)) || core.tilt_is_over())) {
       core.tilt.end();
       core.event_text(Event::kTiltEnd, nullptr, "#tilt mode exited");
-      for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
+      core.topology.touch_all();
     }
-    for (const auto& [name, primary] : core.topology.primaries()) {
-      if (primary->touched || primary->deadline <= core.now.mono) evaluate(*primary);
-      if (core.exiting) {
-        deadline = kNever;
-        return;
-      }
-      agenda.due(primary->deadline);
+    look_at_primaries();
+    if (core.exiting) {
+      deadline = kNever;
+      return;
     }
+    agenda.due(core.topology.worklist().next());
     core.scripts.run(core, agenda);
     clients.close_idle(agenda);
-    save_if_needed();
+    config_file.save_if_needed();
   }
-  deadline = agenda.next();
+  deadline = core.topology.worklist().has_touched() && running ? core.now.mono : agenda.next();
+}
+
+/// Those that something happened to, and those whose time has come. One may touch another, through a shared link.
+void Sentinel::Parts::look_at_primaries() {
+  Worklist& worklist = core.topology.worklist();
+  for (int pass = 0; pass < kPassesMax; ++pass) {
+    for (const InstanceId id : worklist.take(core.now.mono)) {
+      Instance* const instance = core.topology.instance(id);
+      if (instance == nullptr) continue;
+      auto& primary = static_cast<Primary&>(*instance);
+      if (!primary.touched && primary.deadline > core.now.mono) continue;
+      if (!put_off(primary)) evaluate(primary);
+      if (core.exiting) return;
+    }
+    if (!worklist.has_touched()) return;
+  }
+}
+
+/// Looking at a primary costs what it has of replicas and Sentinels: with a great many, not at every input.
+bool Sentinel::Parts::put_off(Primary& primary) {
+  const Mono when = primary.looked_at + grid_of(primary.replicas.size() + primary.sentinels.size());
+  if (when <= core.now.mono || is_urgent(primary)) return false;
+  primary.touched = false;
+  core.topology.worklist().schedule(primary, when);
+  return true;
 }
 
 void Sentinel::Parts::look_at(Instance& instance, Agenda& agenda) {
@@ -147,28 +179,10 @@ void Sentinel::Parts::evaluate(Primary& primary) {
     }
     // A step may have made another one possible (a hello to send, a connection to close and open again).
     again |= primary.touched;
-    primary.deadline = agenda.next();
+    const Mono when = is_urgent(primary) ? agenda.next() : on_grid(agenda.next(), core.topology.primaries().size());
+    primary.looked_at = core.now.mono;
+    core.topology.worklist().schedule(primary, when);
   }
-}
-
-void Sentinel::Parts::save_if_needed() {
-  if (!core.saver.should_write() || core.exiting) return;
-  render_config(core, document);
-  const JobId job = core.new_job();
-  core.saver.begin(job);
-  core.act(action::WriteFile{job, core.options.config_path, document.print(), 0644});
-  const auto write_more = [this](const std::string& path, std::string bytes) {
-    const JobId more = core.new_job();
-    core.saver.begin_more(more);
-    core.act(action::WriteFile{more, path, std::move(bytes), 0644});
-  };
-  const std::string extension = render_extension(core);
-  if (extension != core.options.extension_text) {
-    core.options.extension_text = extension;
-    write_more(extension_path(core.options.config_path), extension);
-  }
-  if (core.users_to_save) write_more(core.settings.aclfile, core.users.save());
-  core.users_to_save = false;
 }
 
 void Sentinel::Parts::configure() {
@@ -212,7 +226,7 @@ void Sentinel::Parts::run_if_ready() {
   core.log(LogLevel::kNotice, fmt::format("Sentinel ID is {}", core.settings.myid));
   for (const auto& [name, primary] : core.topology.primaries()) {
     core.event(Event::kMonitor, *primary, fmt::format(" quorum {}", primary->quorum));
-    primary->touched = true;
+    core.touch(*primary);
     // A vote given just before a restart may bind us still; for whom it was is not known any more.
     if (primary->leader_epoch > 0 && primary->fast_failover != FastFailover::kNo) {
       primary->promised_until = core.now.mono + kVoteLease;
@@ -369,25 +383,19 @@ void Sentinel::drained(ConnId, Now now) {
 
 void Sentinel::file_data(JobId job, std::string_view bytes, Now) {
   Core& core = parts_->core;
+  parts_->config_file.file_data(job, bytes);
   if (core.users_job == job && core.users_read) core.users_read->append(bytes);
 }
 
 void Sentinel::job_done(JobId job, int status, Now now) {
   Parts& parts = *parts_;
   parts.begin(now);
-  if (parts.core.saver.is_mine(job)) {
-    const std::optional<Saver::Finished> finished = parts.core.saver.finish(job, status == 0);
-    if (status != 0) {
-      parts.core.log(LogLevel::kWarning,
-                     fmt::format("WARNING: Sentinel was not able to save the new configuration on disk!!!: {}",
-                                 error_text(status)));
+  if (parts.config_file.is_mine(job)) {
+    const std::optional<Saver::Finished> finished = parts.config_file.job_done(job, status);
+    if (finished) {
+      parts.clients.saved(finished->generation, finished->ok);
+      parts.core.topology.touch_all();  // votes that were waiting for the disk count now
     }
-    if (finished && finished->ok) {
-      parts.core.log(LogLevel::kNotice, "Sentinel new configuration saved on disk");
-    }
-    if (finished) parts.clients.saved(finished->generation, finished->ok);
-    // Votes that were waiting for the disk count now.
-    for (const auto& [name, primary] : parts.core.topology.primaries()) primary->touched = true;
   } else if (parts.core.users_job == job) {
     parts.core.users_arrived = true;
     if (status != 0) parts.core.users_unread = error_text(status);
@@ -398,11 +406,6 @@ void Sentinel::job_done(JobId job, int status, Now now) {
   finish();
 }
 
-/// Instances whose name got an address may connect now; lists that could not be read are read again.
-void Sentinel::Parts::names_changed() {
-  for (const auto& [name, primary] : core.topology.primaries()) primary->touched = true;
-}
-
 void Sentinel::resolved(JobId job, const std::vector<std::string>& addresses, Now now) {
   Parts& parts = *parts_;
   parts.begin(now);
@@ -410,7 +413,7 @@ void Sentinel::resolved(JobId job, const std::vector<std::string>& addresses, No
   if (host) {
     if (!parts.configured && parts.core.names.idle()) parts.configure();
     parts.clients.name_answered(*host);
-    parts.names_changed();
+    parts.core.topology.touch_all();  // some may connect now
   }
   finish();
 }

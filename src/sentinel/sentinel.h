@@ -49,8 +49,7 @@ enum class Rule : uint8_t {
 
 struct Options {
   conf::ParsedConf conf;    // the file's directives, then those of the command line
-  std::string config_text;  // content of the file alone; it is rewritten from here on
-  std::string config_path;  // absolute
+  std::string config_path;  // absolute; the file is read again before every rewrite
   // Content of `aclfile`, or the error number of reading it; unused without that directive.
   std::expected<std::string, int> acl_file;
   std::string secret;                   // from which ACL GENPASS makes passwords

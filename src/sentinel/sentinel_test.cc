@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 namespace holdfast::sentinel {
 namespace {
 
@@ -12,6 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr const char* kMyid = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+constexpr const char* kPath = "/etc/sentinel.conf";
 constexpr const char* kOther = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 /// Drives one Sentinel by hand.
@@ -20,8 +23,8 @@ class Rig {
   explicit Rig(const std::string& config, const std::string& users = "") {
     Options options;
     options.acl_file = users;
-    options.config_text = config;
-    options.config_path = "/etc/sentinel.conf";
+    disk = config;
+    options.config_path = kPath;
     options.conf = conf::parse_redis_conf(config, options.config_path);
     options.seed = 7;
     now.mono += 1s;
@@ -41,13 +44,21 @@ class Rig {
       if (auto* log = std::get_if<action::Log>(&action)) logs.push_back(log->text);
       if (auto* write = std::get_if<action::WriteFile>(&action)) {
         writes.push_back(*write);
+        if (disk_works_at_once && write->path == kPath) disk = write->bytes;
         if (disk_works_at_once) {
           machine->job_done(write->job, 0, now);
         }
       }
       if (auto* listen = std::get_if<action::Listen>(&action)) listeners.push_back(listen->listener);
       if (auto* connect = std::get_if<action::Connect>(&action)) connects.push_back(connect->to);
-      if (auto* read = std::get_if<action::ReadFile>(&action)) reads.push_back(read->job);
+      if (auto* read = std::get_if<action::ReadFile>(&action)) {
+        if (read->path == kPath) {
+          if (disk) machine->file_data(read->job, *disk, now);
+          machine->job_done(read->job, disk ? 0 : read_error, now);
+        } else {
+          reads.push_back(read->job);
+        }
+      }
       if (auto* resolve = std::get_if<action::Resolve>(&action)) resolves.push_back(*resolve);
       if (auto* close = std::get_if<action::Close>(&action)) closed.push_back(close->conn);
       if (auto* exit = std::get_if<action::Exit>(&action)) exit_code = exit->code;
@@ -103,6 +114,8 @@ class Rig {
   std::vector<ConnId> closed;
   std::optional<int> exit_code;
   bool disk_works_at_once = true;
+  std::optional<std::string> disk;  // the configuration file; none: it cannot be read
+  int read_error = ENOENT;
 };
 
 std::string basic() {
@@ -294,6 +307,32 @@ TEST(Sentinel, ChangesAnswerWhenSavedOrWithAnError) {
   rig.drain();
   EXPECT_EQ(rig.output(c), "-ERR Failed to save config file. Check server logs.\r\n");
   EXPECT_THAT(rig.logs.back(), StartsWith("WARNING: Sentinel was not able to save the new configuration on disk!!!"));
+}
+
+TEST(Sentinel, TheFileIsRewrittenAsItIsNow) {
+  Rig rig(basic());
+  const ConnId c = rig.client();
+  *rig.disk += "# added by hand\n";
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 quorum 1"), "+OK\r\n");
+  EXPECT_THAT(*rig.disk, HasSubstr("# added by hand\n"));
+  EXPECT_THAT(*rig.disk, HasSubstr("sentinel monitor master01 10.0.0.1 6379 1\n"));
+  // Gone: what it needs to start again is there, and no more.
+  rig.disk.reset();
+  rig.disk_works_at_once = false;
+  rig.send(c, "SENTINEL set master01 quorum 2");
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("sentinel monitor master01 10.0.0.1 6379 2\n"));
+  EXPECT_THAT(rig.writes.back().bytes, HasSubstr("port 26379\n"));
+  EXPECT_THAT(rig.writes.back().bytes, testing::Not(HasSubstr("added by hand")));
+  rig.machine->job_done(rig.writes.back().job, 0, rig.now);
+  rig.drain();
+  EXPECT_EQ(rig.output(c), "+OK\r\n");
+  // Not to be read: not to be overwritten either.
+  const size_t writes = rig.writes.size();
+  rig.read_error = EACCES;
+  EXPECT_EQ(rig.send(c, "SENTINEL set master01 quorum 3"), "-ERR Failed to save config file. Check server logs.\r\n");
+  EXPECT_EQ(rig.writes.size(), writes);
+  EXPECT_THAT(rig.logs,
+              testing::Contains(HasSubstr("was not able to save the new configuration on disk!!!: Permission")));
 }
 
 TEST(Sentinel, SetReportsAndKeepsEarlierOptions) {

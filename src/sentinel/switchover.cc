@@ -40,7 +40,7 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   primary.retry_at.reset();
   primary.superseded = false;
   primary.lineage = {};
-  primary.touched = true;
+  core.touch(primary);
   core.close_orphans();
 }
 

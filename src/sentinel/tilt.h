@@ -12,6 +12,9 @@
 
 namespace holdfast::sentinel {
 
+/// A deadline that is handled later than this was slept through; less is the host's timer and other inputs.
+inline constexpr Duration kStallMin = 20ms;
+
 class Tilt {
  public:
   /// Called first at every input with the deadline that was promised to the host. True: tilt mode (re)starts now.

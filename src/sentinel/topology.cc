@@ -55,6 +55,12 @@ Instance* Topology::instance(InstanceId id) {
   return at == instances_.end() ? nullptr : at->second;
 }
 
+void Topology::touch(Instance& instance) { worklist_.touch(primary_of(instance)); }
+
+void Topology::touch_all() {
+  for (const auto& [name, primary] : primaries_) worklist_.touch(*primary);
+}
+
 Link* Topology::find_link(LinkId id) {
   const auto at = links_.find(id);
   return at == links_.end() ? nullptr : at->second.get();
@@ -105,6 +111,7 @@ Primary& Topology::add_primary(std::string name, NodeAddress address, int64_t qu
   primary->address = std::move(address);
   primary->quorum = quorum;
   init(*primary, Kind::kPrimary, now);
+  touch(*primary);
   return *primaries_.emplace(std::move(name), std::move(primary)).first->second;
 }
 
@@ -116,7 +123,7 @@ Instance& Topology::add_replica(Primary& primary, std::string key, NodeAddress a
   replica->primary = &primary;
   replica->down_after = primary.down_after;
   init(*replica, Kind::kReplica, now);
-  primary.touched = true;
+  touch(primary);
   return *primary.replicas.emplace(std::move(key), std::move(replica)).first->second;
 }
 
@@ -129,7 +136,7 @@ Instance& Topology::add_sentinel(Primary& primary, std::string runid, NodeAddres
   sentinel->primary = &primary;
   sentinel->down_after = primary.down_after;
   init(*sentinel, Kind::kSentinel, now);
-  primary.touched = true;
+  touch(primary);
   return *primary.sentinels.emplace(std::move(runid), std::move(sentinel)).first->second;
 }
 
@@ -162,7 +169,7 @@ bool Topology::remove_sentinel(Primary& primary, const std::string& runid) {
   if (at == primary.sentinels.end()) return false;
   release(*at->second);
   primary.sentinels.erase(at);
-  primary.touched = true;
+  touch(primary);
   return true;
 }
 
@@ -170,6 +177,7 @@ void Topology::remove_primary(Primary& primary) {
   remove_replicas(primary);
   remove_sentinels(primary);
   release(primary);
+  worklist_.forget(primary);
   primaries_.erase(primaries_.find(primary.name));
 }
 

@@ -8,9 +8,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "sentinel/instance.h"
+#include "sentinel/worklist.h"
 
 namespace holdfast::sentinel {
 
@@ -43,6 +45,10 @@ class Topology {
   Link& link_of(const Instance& instance) { return link(instance.link); }
   const Link& link_of(const Instance& instance) const { return link(instance.link); }
   Link* find_link(LinkId id);
+
+  Worklist& worklist() { return worklist_; }
+  void touch(Instance& instance);
+  void touch_all();
 
   /// Each asserts that the name is free. `now` starts the timers.
   Primary& add_primary(std::string name, NodeAddress address, int64_t quorum, Mono now);
@@ -77,8 +83,10 @@ class Topology {
   void release(Instance& instance);
 
   Primaries primaries_;
-  std::map<InstanceId, Instance*> instances_;  // owned by primaries_
-  std::map<LinkId, std::unique_ptr<Link>> links_;
+  Worklist worklist_;
+  // Looked up at every input; nothing depends on their order.
+  std::unordered_map<InstanceId, Instance*> instances_;  // owned by primaries_
+  std::unordered_map<LinkId, std::unique_ptr<Link>> links_;
   std::vector<ConnId> orphans_;
   uint32_t last_instance_ = 0;
   uint32_t last_link_ = 0;

@@ -17,7 +17,6 @@ class SentinelBoot final : public Boot {
   std::unique_ptr<Machine> boot(Disk& disk, uint64_t seed) override {
     const std::string& text = disk.emplace(kSentinelConf, config_).first->second;
     sentinel::Options options;
-    options.config_text = text;
     options.config_path = kSentinelConf;
     options.conf = conf::parse_redis_conf(text, kSentinelConf);
     options.seed = seed;
