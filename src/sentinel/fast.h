@@ -29,6 +29,7 @@ inline constexpr Duration kRetryJitter = 100ms;         // random, on top
 inline constexpr Duration kPrevoteFresh = 200ms;        // the others' answers must be so young to start a round
 inline constexpr Duration kFreshInfoWait = 100ms;       // for INFO of all candidates before one is chosen
 inline constexpr Duration kReconfInfoPeriod = 20ms;     // INFO of replicas on their way to the new primary
+inline constexpr Duration kRisingInfoPeriod = 50ms;     // INFO of a primary that is loading
 inline constexpr Duration kFormerPrimaryRetry = 200ms;  // attempts to reach it, to be there before its clients are
 inline constexpr Duration kPromotionPatience = 1000ms;  // with a replica that does not answer, if there is another
 inline constexpr Duration kFastPing = 50ms;             // pings to a primary, as long as there are few of them

@@ -23,6 +23,9 @@ void Monitor::periodic(Instance& instance, Agenda& agenda) {
   if (!link.ready() || !links_.has_room(instance)) return;
   if (instance.monitored() && !instance.info_in_flight) {
     Duration period = watched_closely(instance) ? kBusyInfoPeriod : core_.periods.info;
+    // Whether it kept its history shows when it has read its file.
+    const bool rises = instance.kind == Kind::kPrimary && instance.loading && is_fast(core_, primary_of(instance));
+    if (rises) period = std::min(period, kRisingInfoPeriod);
     const bool moving = instance.reconf == ReconfProgress::kSent || instance.reconf == ReconfProgress::kInProgress;
     if (moving && is_fast(core_, primary_of(instance)) && !agenda.due(instance.reconf_sent_at + kFastFor)) {
       period = kReconfInfoPeriod;
