@@ -141,6 +141,7 @@ void persist_command(Context& c) {
 // Iteration.
 
 void keys_command(Context& c) {
+  if (c.reply.muted() || c.services.list_keys(c)) return;
   const std::string_view pattern = c.argv[1];
   std::vector<std::string_view> names;
   c.db().for_each([&](const Entry& entry) {

@@ -72,6 +72,9 @@ class Services {
   /// CLIENT UNBLOCK; false: the client does not wait. An empty error: as if its time were over.
   virtual bool unblock_session(ClientId id, std::string_view error) = 0;
 
+  /// KEYS over a database that is too large for one turn: true if the session is answered later, with the keys of now.
+  virtual bool list_keys(Context& context) = 0;
+
   // Configuration
   virtual std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) = 0;
   /// All or nothing. Empty = done, else the error's text.

@@ -15,8 +15,10 @@
 #include "server/acl_file.h"
 #include "server/aof.h"
 #include "server/blocked.h"
+#include "server/compactor.h"
 #include "server/evict.h"
 #include "server/failover.h"
+#include "server/key_listing.h"
 #include "server/listeners.h"
 #include "server/lookahead.h"
 #include "server/migration.h"
@@ -37,7 +39,6 @@ constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run
 constexpr Duration kHttpWarningEvery = 60s;
 constexpr Duration kIdleCheckPeriod = 1s;
 constexpr Duration kExpiringHereEvery = 100ms;
-constexpr size_t kReclaimPerTurn = 4000;
 
 }  // namespace
 
@@ -59,6 +60,8 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
   replication_ = std::make_unique<Replication>(*this);
   blocked_ = std::make_unique<Blocked>(*this);
   evictor_ = std::make_unique<Evictor>(*this);
+  listing_ = std::make_unique<KeyListing>(*this);
+  compactor_ = std::make_unique<Compactor>(*this);
   acl_file_ = std::make_unique<AclFile>(*this);
   suspended_ = std::make_unique<Suspended>(*this);
   listeners_ = std::make_unique<Listeners>(*this);
@@ -251,6 +254,7 @@ void Engine::receive(ConnId conn, std::string_view bytes, Now now) {
     session->input.feed(bytes);
     process_input(*session, now);
   }
+  compactor_->consider(now);
   end_turn(now);
 }
 
@@ -399,6 +403,7 @@ void Engine::forget_session(Session& session, Now now) {
   client_bytes_ -= std::exchange(session.counted_bytes, 0);
   client_memory_ -= std::exchange(session.counted_memory, 0);
   blocked_->session_gone(session.id);
+  listing_->session_gone(session.id);
   replication_->session_gone(session, now);
   shutdown_->session_gone(session.id);
   family::tracking_off(state_, session);
@@ -444,8 +449,10 @@ void Engine::tick(Now now) {
   blocked_->tick(now);
   expire_due(now);
   close_idle(now);
-  if (state_.data->can_reclaim()) state_.data->reclaim(kReclaimPerTurn);
+  if (can_reclaim()) reclaim();
+  compactor_->work(now);
   if (evictor_->running()) evictor_->make_room(now);
+  if (listing_->running()) listing_->work(now);
   saving_->work(now);
   aof_->work(now);
   replication_->work(now);
@@ -457,10 +464,10 @@ void Engine::tick(Now now) {
 
 Mono Engine::next_deadline() const {
   if (suspended_->active()) return now_.mono;
-  if (state_.data->can_reclaim() || evictor_->running()) return now_.mono;
+  if (can_reclaim() || evictor_->running() || listing_->running()) return now_.mono;
   Mono next = std::min({saving_->next_deadline(), replication_->next_deadline(), aof_->next_deadline(),
                         shutdown_->next_deadline(), failover_->next_deadline(), migration_->next_deadline()});
-  next = std::min(next, blocked_->next_deadline());
+  next = std::min({next, blocked_->next_deadline(), compactor_->next_deadline()});
   if (!paused_.empty() || blocked_->has_ready()) next = std::min(next, pause_until_);
   if (state_.settings.timeout_s > 0 && clients_.size() > 0) next = std::min(next, next_idle_check_);
   if (!state_.replication.is_replica && state_.active_expire && !state_.loading && !paused(false)) {

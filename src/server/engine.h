@@ -27,9 +27,11 @@ namespace holdfast::server {
 class AclFile;
 class AppendOnly;
 class Blocked;
+class Compactor;
 class Failover;
 class Migration;
 class Evictor;
+class KeyListing;
 class Listeners;
 class Replication;
 class Saving;
@@ -110,6 +112,9 @@ class Engine final : public Machine, public family::Services {
     size_t replicas = 0;
   };
   BufferBytes buffer_bytes() const;
+  /// Keys and collections that wait to be freed.
+  size_t pending_frees() const;
+  bool compacting() const;
   /// Clients blocked by WAIT, WAITAOF or SHUTDOWN.
   size_t waiting_clients() const;
   void check_invariants() const;
@@ -132,6 +137,7 @@ class Engine final : public Machine, public family::Services {
   void awaited_key_changed(int db, std::string_view key) override;
   void databases_changed() override;
   bool unblock_session(family::ClientId id, std::string_view error) override;
+  bool list_keys(family::Context& context) override;
   std::vector<std::pair<std::string, std::string>> config_get(std::span<const std::string_view> patterns) override;
   std::optional<std::string> config_set(family::Context& context, std::span<const std::string_view> pairs) override;
   void config_rewrite(family::Session& session) override;
@@ -172,9 +178,11 @@ class Engine final : public Machine, public family::Services {
   friend class AofLoad;
   friend class AppendOnly;
   friend class Blocked;
+  friend class Compactor;
   friend class Failover;
   friend class Migration;
   friend class Evictor;
+  friend class KeyListing;
   friend class Listeners;
   friend class Replication;
   friend class Saving;
@@ -214,8 +222,14 @@ class Engine final : public Machine, public family::Services {
   void expire_due(Now now);
   void expire_written_here(Now now);
   /// What maxmemory bounds: data and the buffers of all clients but replicas.
-  size_t counted_memory() const { return state_.data->used_memory() + client_bytes_; }
+  size_t counted_memory() const { return data_bytes() + client_bytes_; }
   void apply_store_settings();
+  /// Another dataset takes the place of the one there was, which is freed in slices.
+  void replace_data(std::unique_ptr<store::Dataset> fresh);
+  /// A slice of what is still to be freed.
+  void reclaim();
+  bool can_reclaim() const { return !replaced_.empty() || state_.data->can_reclaim(); }
+  size_t data_bytes() const;
   /// A bound is set that clients' buffers count for.
   bool counts_buffers() const { return state_.settings.maxmemory > 0 || state_.settings.maxmemory_clients != 0; }
   void count_buffers(family::Session& session);
@@ -255,6 +269,9 @@ class Engine final : public Machine, public family::Services {
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Blocked> blocked_;
   std::unique_ptr<Evictor> evictor_;
+  std::unique_ptr<KeyListing> listing_;
+  std::unique_ptr<Compactor> compactor_;
+  std::vector<std::unique_ptr<store::Dataset>> replaced_;  // empty databases, what was in them is being freed
   Duration stalled_{};  // how long the host holds up this turn (DEBUG SLEEP): time for those who are served after it
   size_t client_bytes_ = 0;   // sum of Session::counted_bytes
   size_t client_memory_ = 0;  // sum of Session::counted_memory

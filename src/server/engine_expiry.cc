@@ -1,6 +1,7 @@
 // The engine's part in active expiry: deleting what is due, a bounded number of keys per turn.
 #include "family/lookup.h"
 #include "server/accounting.h"
+#include "server/compactor.h"
 #include "server/engine.h"
 
 namespace holdfast::server {
@@ -18,7 +19,7 @@ void Engine::expire_due(Now now) {
   std::vector<std::string> names;
   for (size_t db = 0; db < state_.data->databases(); ++db) {
     names.clear();
-    state_.data->db(db).collect_due(unix_ms(now.wall), kExpirePerTurn, names);
+    if (state_.data->db(db).collect_due(unix_ms(now.wall), kExpirePerTurn, names) > 0) compactor_->consider(now);
     for (const std::string& name : names) {
       family::expire_key(state_, *this, static_cast<int>(db), state_.data->key(name));
       // A unit each: no transaction holds keys together that only happen to end at once.

@@ -14,6 +14,7 @@
 #include "server/evict.h"
 #include "server/failover.h"
 #include "server/info.h"
+#include "server/key_listing.h"
 #include "server/listeners.h"
 #include "server/migration.h"
 #include "server/replication.h"
@@ -76,6 +77,8 @@ bool Engine::wait_for_keys(family::Context& context, store::Type type, std::span
 void Engine::awaited_key_changed(int db, std::string_view key) { blocked_->key_changed(db, key); }
 void Engine::databases_changed() { blocked_->all_changed(); }
 bool Engine::unblock_session(family::ClientId id, std::string_view error) { return blocked_->release(id, error); }
+
+bool Engine::list_keys(family::Context& context) { return listing_->begin(context); }
 
 void Engine::log(LogLevel level, std::string text) {
   static constexpr std::string_view kLevels[] = {"debug", "verbose", "notice", "warning"};
@@ -187,7 +190,7 @@ void Engine::apply_store_settings() {
 family::MemoryFigures Engine::memory_figures() const {
   const BufferBytes buffers = buffer_bytes();
   const store::Heap& heap = state_.data->context().heap;
-  const size_t data = state_.data->used_memory();
+  const size_t data = data_bytes();
   return {.data = data,
           .clients = buffers.normal,
           .replicas = buffers.replicas,

@@ -87,7 +87,7 @@ std::string script_memory(const family::State& state) {
 
 std::string memory_section(const Input& in) {
   const Engine::BufferBytes buffers = in.engine.buffer_bytes();
-  const uint64_t dataset = in.state.data->used_memory();
+  const uint64_t dataset = in.engine.memory_figures().data;
   const uint64_t used = dataset + buffers.normal + buffers.replicas;
   const ProcessUsage& usage = in.engine.usage();
   const auto limit = static_cast<uint64_t>(in.state.settings.maxmemory);
@@ -105,8 +105,8 @@ std::string memory_section(const Input& in) {
          field("mem_replication_backlog", in.engine.replication().backlog_bytes()) +
          field("mem_total_replication_buffers", in.engine.replication().buffered_bytes()) +
          field("mem_clients_slaves", buffers.replicas) + field("mem_clients_normal", buffers.normal) +
-         field("mem_allocator", "holdfast") + field("active_defrag_running", 0) +
-         field("lazyfree_pending_objects", in.state.data->pending()) +
+         field("mem_allocator", "holdfast") + field("active_defrag_running", in.engine.compacting() ? 1 : 0) +
+         field("lazyfree_pending_objects", in.engine.pending_frees()) +
          field("lazyfreed_objects", in.state.data->context().freed_lazily);
 }
 

@@ -95,7 +95,7 @@ void Saving::adopt(persist::RdbLoader& loader) {
   family::tell_all_changed(state, engine_);
   const std::string problem = state.libraries.restore(loader.functions(), script::Libraries::Policy::kFlush);
   if (!problem.empty()) engine_.log(LogLevel::kWarning, "Failed creating a function library from the file: " + problem);
-  state.data = loader.take();
+  engine_.replace_data(loader.take());
 }
 
 std::string Saving::reload(Now now) {

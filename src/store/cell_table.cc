@@ -199,6 +199,29 @@ void CellTable::free_outline(const CellRecord& record) {
   context_->heap.release(record.outline, bytes);
 }
 
+size_t CellTable::compact(size_t from, size_t& effort) {
+  Heap& heap = context_->heap;
+  for (size_t i = from; i < cells_; ++i) {
+    if (effort == 0) return i;
+    --effort;
+    Cell*& cell = cell_at(static_cast<uint32_t>(i));
+    if (cell == nullptr) continue;
+    cell = static_cast<Cell*>(heap.compact(cell, Cell::block_bytes(shape_.body_bytes(*cell))));
+    if (cell->outlined == 0) continue;
+    size_t offset = 0;
+    for (uint32_t slot = 0; slot < cell->count; offset += shape_.stored_bytes(*cell, slot++)) {
+      CellRecord record = shape_.read(*cell, slot, offset);
+      if (record.outline == nullptr) continue;
+      record.outline = heap.compact(record.outline, record.outline_bytes());
+      record.store(shape_.data(*cell) + offset);
+    }
+  }
+  if (cells_ < 1U << kChunkBits && first_capacity_ > 0) {
+    chunks_[0] = static_cast<Cell**>(heap.compact(chunks_[0], first_capacity_ * sizeof(Cell*)));
+  }
+  return 0;
+}
+
 void CellTable::append(uint32_t index, const CellRecord& record) {
   Cell* const old = cell_at(index);
   if (old == nullptr) return set_cell(index, build({&record, 1}));

@@ -67,6 +67,9 @@ class CellTable {
   bool walk();
   void end_walk() { walk_.reset(); }
   bool is_walked() const { return walk_ != nullptr; }
+  /// Moves blocks that the heap wants elsewhere, from cell `from` on while `effort` (blocks looked at) lasts. Where to
+  /// go on; 0: through.
+  size_t compact(size_t from, size_t& effort);
 
   size_t memory() const { return memory_; }
   void check_invariants() const;

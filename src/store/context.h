@@ -60,6 +60,7 @@ struct Context {
   /// A value that is overwritten keeps the key's access bits: frequencies outlive values, idle times do not.
   bool overwriting_keeps_access = false;
   uint64_t snapshot_epoch = 0;  // of the newest snapshot; segments remember which one marked them
+  uint64_t walks = 0;           // the same of long reads
 };
 
 /// How deletions within a scope free.

@@ -87,6 +87,11 @@ bool Dataset::can_reclaim() const {
   return false;
 }
 
+bool Dataset::is_read() const {
+  return std::any_of(databases_.begin(), databases_.end(),
+                     [](const Keyspace& db) { return db.keys().table.hook() != nullptr; });
+}
+
 size_t Dataset::used_memory() const {
   return context_.heap.used() + (databases_.size() + graveyard_.size()) * sizeof(KeyTable);
 }

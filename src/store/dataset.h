@@ -43,6 +43,9 @@ class Dataset {
   /// Whether reclaim() has something to do.
   bool can_reclaim() const;
 
+  /// A snapshot is under way in one of the databases.
+  bool is_read() const;
+
   /// Bytes of entries, values and tables, those waiting for reclaim included.
   size_t used_memory() const;
   void check_invariants() const;

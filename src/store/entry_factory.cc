@@ -145,10 +145,9 @@ namespace {
 
 /// What freeing a value costs, in the original's units: allocations, not elements.
 size_t effort(const Entry& entry) {
-  constexpr size_t kPerListNode = 100;
   switch (entry.encoding()) {
     case Encoding::kQuicklist:
-      return entry.length() / kPerListNode + 1;
+      return entry.list().nodes();
     case Encoding::kHashtable:
     case Encoding::kSkiplist:
       return entry.length();
@@ -238,6 +237,51 @@ bool EntryFactory::dismantle(Context& context, const Doomed& doomed, size_t elem
   }();
   if (empty) destroy_collection(context, doomed.type, doomed.body);
   return empty;
+}
+
+namespace {
+
+template <typename Collection>
+uint64_t compact_body(Context& context, void* body, size_t& cursor, size_t& effort) {
+  auto* collection = static_cast<Collection*>(body);
+  if (context.heap.should_move(collection, sizeof(Collection))) {
+    auto* const fresh = new (context.heap.allocate(sizeof(Collection))) Collection(std::move(*collection));
+    destroy_body(context, collection);
+    collection = fresh;
+  }
+  cursor = collection->compact(cursor, effort);
+  return reinterpret_cast<uint64_t>(collection);
+}
+
+}  // namespace
+
+Entry* EntryFactory::compact(Context& context, Entry* entry, size_t& cursor, size_t& effort) {
+  if (is_walked(*entry)) return entry;  // its pieces are known to the walk by their places
+  entry = static_cast<Entry*>(context.heap.compact(entry, shell_bytes(*entry)));
+  Parts held = parts(*entry);
+  auto* const body = reinterpret_cast<void*>(held.word);
+  switch (held.type) {
+    case Type::kString:
+      if (held.form != Form::kBlock) return entry;
+      held.word = reinterpret_cast<uint64_t>(context.heap.compact(body, block_of(held.word).block_bytes()));
+      break;
+    case Type::kList:
+      held.word = compact_body<List>(context, body, cursor, effort);
+      break;
+    case Type::kHash:
+      held.word = compact_body<Hash>(context, body, cursor, effort);
+      break;
+    case Type::kSet:
+      held.word = compact_body<Set>(context, body, cursor, effort);
+      break;
+    case Type::kSortedSet:
+      held.word = compact_body<SortedSet>(context, body, cursor, effort);
+      break;
+    case Type::kStream:
+      cursor = static_cast<Stream*>(body)->compact(cursor, effort);
+      return entry;
+  }
+  return rebuild(context, entry, held);  // in place: nothing changed its size
 }
 
 void EntryFactory::free_shell(Context& context, Entry* entry) { context.heap.release(entry, shell_bytes(*entry)); }

@@ -56,6 +56,9 @@ class EntryFactory {
   static void destroy_collection(Context& context, Type type, void* body);
   /// About `elements` of a doomed collection; true when it is freed.
   static bool dismantle(Context& context, const Doomed& doomed, size_t elements);
+  /// Moves the entry and what it points to where the heap wants it, a large collection from `cursor` on (0: its begin)
+  /// while `effort` lasts; `cursor` is where to go on then, 0 if all is done.
+  static Entry* compact(Context& context, Entry* entry, size_t& cursor, size_t& effort);
   static void free_shell(Context& context, Entry* entry);
   static void destroy(Context& context, Entry* entry);
   /// The value of `entry` copied: `parts` with form, text or word replaced.

@@ -1,6 +1,8 @@
 #include "store/heap.h"
 
 #include <cstdlib>
+#include <cstring>
+#include <iterator>
 
 #include "base/assert.h"
 
@@ -36,6 +38,8 @@ struct Heap::Page {
   uint32_t live;
   uint32_t fresh;     // blocks never handed out start here
   uint32_t capacity;  // blocks
+  bool vacating;
+  uint32_t free_blocks() const { return capacity - live; }
   char* block(uint32_t index) { return reinterpret_cast<char*>(this) + kHeaderBytes + size_t{index} * size_class * 8; }
 };
 
@@ -72,8 +76,10 @@ void* Heap::allocate(size_t bytes) {
     return block;
   }
   const size_t size_class = rounded / 8;
-  Page* page = partial_[size_class];
+  SizeClass& own = classes_[size_class];
+  Page* page = own.partial;
   if (page == nullptr) page = new_page(size_class);
+  --own.free;
   void* block = nullptr;
   if (page->free != nullptr) {
     block = page->free;
@@ -98,8 +104,18 @@ void Heap::release(void* block, size_t bytes) {
   auto* const free = static_cast<FreeBlock*>(block);
   free->next = page->free;
   page->free = free;
+  if (page->vacating) [[unlikely]] {
+    if (--page->live == 0) {
+      unlink(page);
+      retire(page);
+    }
+    return;
+  }
+  SizeClass& own = classes_[page->size_class];
+  ++own.free;
   if (page->live-- == page->capacity) link(page);
   if (page->live == 0) {
+    own.free -= page->capacity;
     unlink(page);
     retire(page);
   }
@@ -151,12 +167,14 @@ Heap::Page* Heap::new_page(size_t size_class) {
   page->live = 0;
   page->fresh = 0;
   page->capacity = static_cast<uint32_t>((kPageBytes - kHeaderBytes) / (size_class * 8));
+  page->vacating = false;
+  classes_[size_class].free += page->capacity;
   link(page);
   return page;
 }
 
 void Heap::link(Page* page) {
-  Page*& head = partial_[page->size_class];
+  Page*& head = page->vacating ? vacating_ : classes_[page->size_class].partial;
   page->previous = nullptr;
   page->next = head;
   if (head != nullptr) head->previous = page;
@@ -167,23 +185,74 @@ void Heap::unlink(Page* page) {
   if (page->previous != nullptr) {
     page->previous->next = page->next;
   } else {
-    partial_[page->size_class] = page->next;
+    (page->vacating ? vacating_ : classes_[page->size_class].partial) = page->next;
   }
   if (page->next != nullptr) page->next->previous = page->previous;
+}
+
+// Compaction.
+
+size_t Heap::free_bytes() const {
+  size_t bytes = 0;
+  for (size_t i = 0; i < std::size(classes_); ++i) bytes += classes_[i].free * i * 8;
+  return bytes;
+}
+
+bool Heap::should_move(void* block, size_t bytes) {
+  if (!kSlabs || class_bytes(bytes) > kSmallMax) return false;
+  Page* const page = page_of(block);
+  if (page->vacating) return true;
+  // Moving what is nearly full costs much and gives little.
+  if (page->live > page->capacity / 8 * 7) return false;
+  const size_t elsewhere = classes_[page->size_class].free - page->free_blocks();
+  if (elsewhere < page->live) return false;
+  choose_to_vacate(page);
+  return true;
+}
+
+void* Heap::compact(void* block, size_t bytes) {
+  if (!should_move(block, bytes)) return block;
+  void* const fresh = allocate(bytes);
+  std::memcpy(fresh, block, bytes);
+  release(block, bytes);
+  return fresh;
+}
+
+void Heap::choose_to_vacate(Page* page) {
+  unlink(page);
+  classes_[page->size_class].free -= page->free_blocks();
+  page->vacating = true;
+  link(page);
+}
+
+bool Heap::end_vacating(size_t pages) {
+  for (; vacating_ != nullptr; --pages) {
+    if (pages == 0) return false;
+    Page* const page = vacating_;
+    unlink(page);
+    page->vacating = false;
+    classes_[page->size_class].free += page->free_blocks();
+    link(page);
+  }
+  return true;
 }
 
 void Heap::check_invariants() const {
   for (size_t size_class = 1; size_class <= kSmallMax / 8; ++size_class) {
     const Page* previous = nullptr;
-    for (Page* page = partial_[size_class]; page != nullptr; page = page->next) {
+    size_t free_blocks = 0;
+    for (Page* page = classes_[size_class].partial; page != nullptr; page = page->next) {
       HF_ASSERT(page->size_class == size_class && page->previous == previous);
-      HF_ASSERT(page->live > 0 && page->live < page->capacity);
+      HF_ASSERT(page->live > 0 && page->live < page->capacity && !page->vacating);
+      free_blocks += page->free_blocks();
       uint32_t free = page->capacity - page->fresh;
       for (const FreeBlock* block = page->free; block != nullptr; block = block->next) ++free;
       HF_ASSERT(page->live + free == page->capacity);
       previous = page;
     }
+    HF_ASSERT(free_blocks == classes_[size_class].free);
   }
+  for (const Page* page = vacating_; page != nullptr; page = page->next) HF_ASSERT(page->vacating && page->live > 0);
 }
 
 }  // namespace holdfast::store

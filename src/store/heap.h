@@ -2,9 +2,12 @@
 //
 // Units: bytes. used() is the sum of all blocks handed out, each rounded up to its class, and is exact: `used_memory`
 // grows and shrinks with it. A page whose last block is released is kept for any class, up to kSpareMax of them; the
-// others go back to the system: a value that grows through the classes does not fetch a page for each. Invariants: live
-// blocks of a page <= blocks per page; a page is on its class' list iff it has a free block. One thread. The caller
-// remembers sizes: release() must get the size that allocate() got.
+// others go back to the system: a value that grows through the classes does not fetch a page for each. One thread. The
+// caller remembers sizes: release() must get the size that allocate() got.
+// Compaction: who owns blocks asks should_move() of each; pages whose blocks fit into the holes of others of their
+// class are being vacated then: nothing is allocated in them, and they go when their last block does. Invariants: live
+// blocks of a page <= blocks per page; a page is on its class' list iff it has a free block and is not being vacated; a
+// class' free blocks are those of the pages on its list.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +42,16 @@ class Heap {
   /// Bytes taken from the system for small blocks, including free ones: fragmentation = pages - used.
   size_t page_memory() const { return pages_ * kPageBytes; }
 
+  /// Bytes of free blocks in pages that are in use: what compaction can give back of, at most.
+  size_t free_bytes() const;
+  /// Whether the block should go elsewhere: allocate another of its size, copy, release this one. May choose its page
+  /// to be vacated.
+  bool should_move(void* block, size_t bytes);
+  /// The block, or where its bytes are now if it had to go: what refers to it must be told.
+  void* compact(void* block, size_t bytes);
+  /// Gives up on at most `pages` pages that could not be vacated; true when none are left.
+  bool end_vacating(size_t pages);
+
   void check_invariants() const;
 
  private:
@@ -51,7 +64,14 @@ class Heap {
   void unlink(Page* page);
   void link(Page* page);
 
-  Page* partial_[kSmallMax / 8 + 1] = {};  // pages with a free block, by size class
+  struct SizeClass {
+    Page* partial = nullptr;  // pages with a free block
+    size_t free = 0;          // blocks in them
+  };
+  void choose_to_vacate(Page* page);
+
+  SizeClass classes_[kSmallMax / 8 + 1] = {};  // by size / 8
+  Page* vacating_ = nullptr;
   size_t used_ = 0;
   size_t pages_ = 0;
   Page* spare_ = nullptr;

@@ -120,6 +120,10 @@ void IntSet::clear(Heap& heap) {
   capacity_ = 0;
 }
 
+void IntSet::compact(Heap& heap) {
+  if (block_ != nullptr) block_ = static_cast<char*>(heap.compact(block_, size_t{capacity_} * width_));
+}
+
 IntSet IntSet::clone(Heap& heap) const {
   IntSet copy;
   copy.width_ = width_;

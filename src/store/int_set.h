@@ -31,6 +31,8 @@ class IntSet {
   bool erase(Heap& heap, int64_t value);
   void clear(Heap& heap);
   IntSet clone(Heap& heap) const;
+  /// Moves the block if the heap wants it elsewhere.
+  void compact(Heap& heap);
   size_t memory() const;
   void check_invariants() const;
 

@@ -180,6 +180,11 @@ void Packed::clear(Heap& heap) {
   block_ = nullptr;
 }
 
+void Packed::compact(Heap& heap) {
+  if (block_ == nullptr) return;
+  block_ = static_cast<char*>(heap.compact(block_, sizeof(Header) + header().capacity));
+}
+
 Packed Packed::clone(Heap& heap) const {
   Packed copy;
   if (block_ == nullptr) return copy;

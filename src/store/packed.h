@@ -63,6 +63,8 @@ class Packed {
   Packed split(Heap& heap, Offset at);
   void clear(Heap& heap);
   Packed clone(Heap& heap) const;
+  /// Moves the block if the heap wants it elsewhere.
+  void compact(Heap& heap);
   void check_invariants() const;
 
  private:

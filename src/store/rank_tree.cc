@@ -135,6 +135,35 @@ void RankTree::insert(void* item) {
   ++size_;
 }
 
+void RankTree::replace(const void* old, void* fresh) {
+  Node* node = root_;
+  while (node->height > 0) {
+    auto& inner = static_cast<Inner&>(*node);
+    const uint32_t child = child_for(inner, fresh);
+    if (inner.firsts[child] == old) inner.firsts[child] = fresh;
+    node = inner.children[child];
+  }
+  auto& leaf = static_cast<Leaf&>(*node);
+  void** const place = std::find(leaf.items, leaf.items + leaf.size, old);
+  HF_ASSERT(place != leaf.items + leaf.size);
+  *place = fresh;
+}
+
+void RankTree::compact_leaf(const void* item) {
+  Node** link = &root_;
+  while ((*link)->height > 0) {
+    auto& inner = static_cast<Inner&>(**link);
+    link = &inner.children[child_for(inner, item)];
+  }
+  auto* const old = static_cast<Leaf*>(*link);
+  if (!heap_->should_move(old, sizeof(Leaf))) return;
+  auto* const leaf = new (heap_->allocate(sizeof(Leaf))) Leaf(*old);
+  heap_->release(old, sizeof(Leaf));
+  if (leaf->previous != nullptr) leaf->previous->next = leaf;
+  if (leaf->next != nullptr) leaf->next->previous = leaf;
+  *link = leaf;
+}
+
 RankTree::Node* RankTree::insert_into(Node* node, void* item) {
   return node->height == 0 ? insert_into_leaf(static_cast<Leaf*>(node), item)
                            : insert_into_inner(static_cast<Inner*>(node), item);

@@ -34,6 +34,10 @@ class RankTree {
   void insert(void* item);
   /// The item must be present.
   void erase(void* item);
+  /// Puts `fresh`, which has the content of `old`, in its place.
+  void replace(const void* old, void* fresh);
+  /// Moves the leaf that holds `item` if the heap wants it elsewhere.
+  void compact_leaf(const void* item);
   /// How many items are before (score, member).
   size_t rank(double score, std::string_view member) const;
   size_t count_below(double score, bool or_equal) const;

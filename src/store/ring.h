@@ -18,6 +18,12 @@ class Ring {
   explicit Ring(Heap& heap) : heap_(&heap) {}
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
+  Ring(Ring&& other) noexcept
+      : heap_(other.heap_),
+        slots_(std::exchange(other.slots_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        head_(std::exchange(other.head_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
   ~Ring() {
     while (size_ > 0) pop_back();
     release();
@@ -64,6 +70,20 @@ class Ring {
       at(size_ - 1)->~T();
     }
     if (--size_ == 0) release();
+  }
+
+  /// Moves the slots if the heap wants them elsewhere.
+  void compact() {
+    const size_t bytes = capacity_ * sizeof(T);
+    if (slots_ == nullptr || !heap_->should_move(slots_, bytes)) return;
+    T* const fresh = static_cast<T*>(heap_->allocate(bytes));
+    for (size_t i = 0; i < size_; ++i) {
+      new (fresh + i) T(std::move(*at(i)));
+      at(i)->~T();
+    }
+    heap_->release(slots_, bytes);
+    slots_ = fresh;
+    head_ = 0;
   }
 
  private:

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "base/assert.h"
-#include "base/prng.h"
+#include "store/bucket.h"
 #include "store/context.h"
 #include "store/scan_cursor.h"
 #include "store/varint.h"
@@ -16,15 +16,11 @@ namespace holdfast::store {
 
 namespace {
 
+constexpr size_t kSegmentBytes = (sizeof(Segment) + 63) & ~size_t{63};
 constexpr uint32_t kLocalDepthMax = 48;  // below the hash bits that serve as tags
 
 uint8_t tag_of(uint64_t hash) { return static_cast<uint8_t>(hash >> 56); }
 
-bool has_overflow(const Bucket& bucket) { return (bucket.present & Bucket::kOverflow) != 0; }
-Bucket* overflow_of(const Bucket& bucket) {
-  return has_overflow(bucket) ? static_cast<Bucket*>(bucket.slots[Bucket::kSlots - 1]) : nullptr;
-}
-uint8_t item_bits(const Bucket& bucket) { return bucket.present & 0x7f; }
 uint8_t free_bits(const Bucket& bucket) {
   return static_cast<uint8_t>(~bucket.present & (has_overflow(bucket) ? 0x3f : 0x7f));
 }
@@ -45,13 +41,6 @@ uint8_t matching_tags(const Bucket& bucket, uint8_t tag) {
   return static_cast<uint8_t>((zero_bytes >> 7) * 0x0102040810204080ULL >> 56) & item_bits(bucket);
 }
 
-template <typename Visit>
-void visit_chain(const Bucket& home, Visit visit) {
-  for (const Bucket* bucket = &home; bucket != nullptr; bucket = overflow_of(*bucket)) {
-    for (uint32_t bits = item_bits(*bucket); bits != 0; bits &= bits - 1) visit(bucket->slots[std::countr_zero(bits)]);
-  }
-}
-
 }  // namespace
 
 struct Table::Place {
@@ -68,7 +57,7 @@ Table::Table(Context& context, uint32_t key_offset) : context_(&context), key_of
 Table::~Table() {
   for (size_t i = directory_.size(); i-- > 0;) {
     Segment* const segment = directory_[i];
-    if (segment->prefix != i) continue;  // an alias; the segment goes with its lowest index
+    if (segment == nullptr || segment->prefix != i) continue;  // an alias; the segment goes with its lowest index
     for (uint32_t b = 0; b < segment->bucket_count(); ++b) {
       for (Bucket* next = overflow_of(segment->buckets[b]); next != nullptr;) {
         Bucket* const gone = next;
@@ -151,7 +140,9 @@ void** Table::slot(const Key& key) {
 
 void Table::announce_slow(const Key& key) {
   Segment& segment = segment_of(key.hash);
-  hook_->before_write(*this, segment, bucket_of(segment, key.hash));
+  const uint32_t bucket = bucket_of(segment, key.hash);
+  if (hook_ != nullptr) hook_->before_write(*this, segment, bucket);
+  if (walk_ != nullptr) walk_->before_write(*this, segment, bucket);
 }
 
 void Table::insert(const Key& key, void* item) {
@@ -212,7 +203,7 @@ void* Table::erase(const Key& key) {
 bool Table::is_sparse(const Segment& segment) { return segment.count * 8 < segment.bucket_count() * Bucket::kSlots; }
 
 void Table::shrink(Segment& segment) {
-  if (hook_ != nullptr) return;  // the marks of two halves may differ
+  if (hooked_) return;  // the marks of two halves may differ
   if (segment.local_depth == 0) {
     if (segment.bucket_bits > 0) halve_buckets(segment);
     return;
@@ -288,6 +279,7 @@ void Table::double_buckets(Segment& segment) {
   ++segment.bucket_bits;
   for (uint32_t i = 0; i < old_count; ++i) {
     if (segment.is_visited(i)) segment.mark_visited(i + old_count);
+    segment.walked[(i + old_count) >> 6] |= (segment.walked[i >> 6] >> (i & 63) & 1) << ((i + old_count) & 63);
     empty_chain(segment, wide[i]);
     for (const Hashed& hashed : scratch_) put(segment, hashed.hash, hashed.item);
   }
@@ -305,6 +297,8 @@ void Table::split(Segment& segment) {
   Segment* const twin = new_segment(Segment::kBitsMax, bit + 1, segment.prefix | uint64_t{1} << bit);
   segment.local_depth = bit + 1;
   twin->snapshot = segment.snapshot;
+  twin->walk = segment.walk;
+  std::copy_n(segment.walked, 2, twin->walked);
   std::copy_n(segment.visited, 2, twin->visited);
   for (uint64_t i = twin->prefix; i < directory_.size(); i += uint64_t{1} << (bit + 1)) directory_[i] = twin;
   for (uint32_t i = 0; i < segment.bucket_count(); ++i) {
@@ -322,12 +316,13 @@ void Table::split(Segment& segment) {
 }
 
 Segment* Table::new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t prefix) {
-  auto* const segment = new (context_->heap.allocate(sizeof(Segment))) Segment;
+  // Like buckets apart from the small blocks: it never moves and would keep its page for ever.
+  auto* const segment = new (context_->heap.allocate_aligned(sizeof(Segment))) Segment;
   segment->bucket_bits = bucket_bits;
   segment->local_depth = local_depth;
   segment->prefix = prefix;
   segment->buckets = new_buckets(segment->bucket_count());
-  memory_ += Heap::class_bytes(sizeof(Segment));
+  memory_ += kSegmentBytes;
   ++segment_count_;
   return segment;
 }
@@ -335,14 +330,14 @@ Segment* Table::new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t
 void Table::free_segment(Segment* segment) {
   free_buckets(segment->buckets, segment->bucket_count());
   segment->~Segment();
-  context_->heap.release(segment, sizeof(Segment));
-  memory_ -= Heap::class_bytes(sizeof(Segment));
+  context_->heap.release_aligned(segment, sizeof(Segment));
+  memory_ -= kSegmentBytes;
   --segment_count_;
 }
 
 Bucket* Table::new_buckets(uint32_t count) {
   const size_t bytes = count * sizeof(Bucket);
-  void* const block = count == 1 ? context_->heap.allocate(bytes) : context_->heap.allocate_aligned(bytes);
+  void* const block = context_->heap.allocate_aligned(bytes);
   memory_ += bytes;
   auto* const buckets = static_cast<Bucket*>(block);
   for (uint32_t i = 0; i < count; ++i) new (buckets + i) Bucket;
@@ -351,88 +346,8 @@ Bucket* Table::new_buckets(uint32_t count) {
 
 void Table::free_buckets(Bucket* buckets, uint32_t count) {
   const size_t bytes = count * sizeof(Bucket);
-  if (count == 1) {
-    context_->heap.release(buckets, bytes);
-  } else {
-    context_->heap.release_aligned(buckets, bytes);
-  }
+  context_->heap.release_aligned(buckets, bytes);
   memory_ -= bytes;
-}
-
-uint64_t Table::scan(uint64_t cursor, FunctionRef<void(void*)> visit) const {
-  const Segment& segment = segment_of(cursor);
-  visit_chain(segment.buckets[bucket_of(segment, cursor)], [&](void* item) { visit(item); });
-  return cursor_after(cursor, segment.bucket_bits + segment.local_depth);
-}
-
-void* Table::random(Prng& prng) const {
-  if (size_ == 0) return nullptr;
-  constexpr uint32_t kTries = 256;
-  constexpr uint32_t kChainMax = 16;  // longer chains are a rarity whose tail is never chosen here
-  for (uint32_t i = 0; i < kTries; ++i) {
-    const uint64_t at = prng.next();
-    const Segment& segment = segment_of(at);
-    uint32_t skip = static_cast<uint32_t>(at >> 60) & (kChainMax - 1);
-    void* chosen = nullptr;
-    uint32_t index = 0;
-    visit_chain(segment.buckets[bucket_of(segment, at)], [&](void* item) {
-      if (index++ == skip) chosen = item;
-    });
-    if (chosen != nullptr) return chosen;
-  }
-  // A table that shrank a lot: the first segment with items from a random point on, any of its items.
-  uint64_t position = prng.next();
-  while (true) {
-    const Segment& segment = *segment_at(position);
-    position = position_after(segment);
-    if (segment.count == 0) continue;
-    uint64_t skip = prng.below(segment.count);
-    void* chosen = nullptr;
-    for (uint32_t b = 0; b < segment.bucket_count(); ++b) {
-      visit_chain(segment.buckets[b], [&](void* item) {
-        if (skip-- == 0) chosen = item;
-      });
-    }
-    return chosen;
-  }
-}
-
-void Table::for_each(FunctionRef<bool(void*)> visit) const {
-  uint64_t position = 0;
-  do {
-    const Segment& segment = *segment_at(position);
-    bool more = true;
-    for (uint32_t b = 0; b < segment.bucket_count() && more; ++b) {
-      visit_chain(segment.buckets[b], [&](void* item) {
-        if (more) more = visit(item);
-      });
-    }
-    if (!more) return;
-    position = position_after(segment);
-  } while (position != 0);
-}
-
-bool Table::drain(size_t limit, FunctionRef<void(void*)> take) {
-  for (size_t taken = 0; size_ > 0;) {
-    if (taken >= limit) return false;
-    Segment& segment = *segment_at(drained_to_);
-    for (uint32_t b = 0; b < segment.bucket_count(); ++b) {
-      Bucket& home = segment.buckets[b];
-      visit_chain(home, [&](void* item) { take(item); });
-      for (Bucket* next = overflow_of(home); next != nullptr;) {
-        Bucket* const gone = next;
-        next = overflow_of(*next);
-        free_buckets(gone, 1);
-      }
-      home = Bucket{};
-    }
-    taken += segment.count;
-    size_ -= segment.count;
-    segment.count = 0;
-    segment.overflows = 0;
-    drained_to_ = position_after(segment);
-  }
-  return true;
 }
 
 Segment* Table::segment_at(uint64_t position) const {

@@ -51,6 +51,8 @@ struct Segment {
   uint32_t overflows = 0;        // overflow buckets
   uint64_t snapshot = 0;         // epoch that `visited` belongs to
   uint64_t visited[2] = {};      // one bit per home bucket
+  uint64_t walk = 0;             // the long read that `walked` belongs to
+  uint64_t walked[2] = {};       // one bit per home bucket it has seen
   int64_t due_ms = kNothingDue;  // no item expires before this
   uint32_t due_index = 0;        // place in the table's due heap
 
@@ -76,7 +78,7 @@ class Table {
   void prefetch_item(uint64_t hash) const;
   /// Runs the hook for the key's home bucket; every write path starts here.
   void announce(const Key& key) {
-    if (hook_ != nullptr) [[unlikely]]
+    if (hooked_) [[unlikely]]
       announce_slow(key);
   }
   /// The key must be absent. Announces by itself.
@@ -97,8 +99,9 @@ class Table {
   void sample(Prng& prng, size_t count, bool due_only, FunctionRef<bool(void*)> wanted) const;
   /// In segment and bucket order until `visit` answers false. No writes meanwhile.
   void for_each(FunctionRef<bool(void*)> visit) const;
-  /// Empties the table into `take`, at most `limit` items per call; true when nothing is left. No hook: for tables
-  /// that are no longer reachable.
+  /// Empties the table into `take`, at most about `limit` items per call (an empty segment counts as one), and gives
+  /// emptied segments back; true when nothing is left. No hook: for tables that are no longer reachable. Between the
+  /// first call and the last nothing else may be asked of the table but its size.
   bool drain(size_t limit, FunctionRef<void(void*)> take);
 
   /// A lower bound for the first expiry in each segment; the owner says what items expire.
@@ -113,14 +116,25 @@ class Table {
   void set_hook(WriteHook* hook, uint32_t tag = 0) {
     hook_ = hook;
     hook_tag_ = tag;
+    hooked_ = hook_ != nullptr || walk_ != nullptr;
   }
   WriteHook* hook() const { return hook_; }
+  /// The same for the one long read that may be under way beside a snapshot (store/key_walk.h). It may change neither
+  /// the table nor the marks of segments but its own.
+  void set_walk(WriteHook* walk) {
+    walk_ = walk;
+    hooked_ = hook_ != nullptr || walk_ != nullptr;
+  }
+  WriteHook* walk() const { return walk_; }
   uint32_t hook_tag() const { return hook_tag_; }
   /// Distinct segments by directory order; stable across splits in the sense of scan(): a trie position.
   Segment* segment_at(uint64_t position) const;
   /// The position after all of `segment`; 0 at the end.
   static uint64_t position_after(const Segment& segment);
   void for_each_in_bucket(const Segment& segment, uint32_t bucket, FunctionRef<void(void*)> visit) const;
+
+  /// For compaction: puts what `move` answers in the place of each item of a home bucket: one with the same key.
+  void relocate(Segment& segment, uint32_t bucket, FunctionRef<void*(void*)> move);
 
   size_t memory() const { return memory_; }
   size_t segment_count() const { return segment_count_; }
@@ -145,6 +159,8 @@ class Table {
   void empty_chain(Segment& segment, Bucket& home);
   Segment* new_segment(uint32_t bucket_bits, uint32_t local_depth, uint64_t prefix);
   void free_segment(Segment* segment);
+  void free_drained(Segment* segment);
+  void start_anew();
   Bucket* new_buckets(uint32_t count);
   void free_buckets(Bucket* buckets, uint32_t count);
   void due_up(uint32_t index);
@@ -162,6 +178,8 @@ class Table {
   std::vector<Segment*> directory_;
   std::vector<Segment*> due_heap_;  // segments with due_ms set, smallest first
   WriteHook* hook_ = nullptr;
+  WriteHook* walk_ = nullptr;
+  bool hooked_ = false;  // either is there
   uint32_t hook_tag_ = 0;
   size_t size_ = 0;
   size_t memory_ = 0;

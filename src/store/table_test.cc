@@ -263,5 +263,49 @@ TEST_F(TableTest, HookHearsOfEveryWriteBeforeItHappensAndMarksFollowGrowth) {
   table_.set_hook(nullptr);
 }
 
+TEST_F(TableTest, NoInsertAndNoEraseWorksOnMoreThanOneSegment) {
+  // What a write may cost whatever the size: the buckets of one segment are made, filled anew or given back, once.
+  constexpr size_t kSegmentBytes = 128 * sizeof(Bucket) + 256;
+  constexpr int kKeys = 300'000;
+  size_t largest_step = 0;
+  for (int i = 0; i < kKeys; ++i) {
+    const size_t segments = table_.segment_count();
+    const size_t bytes = table_.memory();
+    add(std::to_string(i));
+    ASSERT_LE(table_.segment_count(), segments + 1);
+    largest_step = std::max(largest_step, table_.memory() - std::min(bytes, table_.memory()));
+  }
+  EXPECT_LE(largest_step, kSegmentBytes);
+  EXPECT_GT(table_.segment_count(), 256U);
+  for (int i = 0; i < kKeys; ++i) {
+    const size_t segments = table_.segment_count();
+    ASSERT_TRUE(drop(std::to_string(i)));
+    ASSERT_GE(table_.segment_count() + 1, segments);
+  }
+  table_.check_invariants();
+}
+
+TEST_F(TableTest, DrainsInStepsAndGivesSegmentsBackOnTheWay) {
+  for (int i = 0; i < 100'000; ++i) add(std::to_string(i));
+  const size_t full = table_.memory();
+  constexpr size_t kStep = 2000;
+  size_t steps = 0;
+  size_t before = table_.size();
+  while (!table_.drain(kStep, [&](void* item) { free_item(item); })) {
+    ASSERT_LE(before - table_.size(), kStep + 1009);  // a segment more than asked for
+    before = table_.size();
+    if (++steps == 20) {
+      EXPECT_LT(table_.memory(), full * 3 / 4);
+    }
+  }
+  EXPECT_GT(steps, 30U);
+  EXPECT_EQ(table_.size(), 0U);
+  EXPECT_EQ(table_.segment_count(), 1U);
+  table_.check_invariants();
+  add("again");
+  EXPECT_TRUE(has("again"));
+  table_.check_invariants();
+}
+
 }  // namespace
 }  // namespace holdfast::store

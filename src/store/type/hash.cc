@@ -8,7 +8,13 @@ namespace holdfast::store {
 
 Hash::Hash(Context& context) : context_(&context) {}
 
+Hash::Hash(Hash&& other) noexcept = default;
 Hash::~Hash() { packed_.clear(context_->heap); }
+
+size_t Hash::compact(size_t from, size_t& effort) {
+  packed_.compact(context_->heap);
+  return table_ ? table_->compact(from, effort) : 0;
+}
 
 bool Hash::dismantle(size_t elements) { return !table_ || table_->drain(elements); }
 

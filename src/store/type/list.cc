@@ -19,9 +19,23 @@ struct List::NodeWalk {
 
 List::List(Context& context) : context_(&context), nodes_(context.heap) {}
 
+List::List(List&& other) noexcept
+    : context_(other.context_), nodes_(std::move(other.nodes_)), size_(std::exchange(other.size_, 0)) {
+  HF_ASSERT(other.walk_ == nullptr);
+}
 List::~List() {
   HF_ASSERT(walk_ == nullptr);
   for (size_t i = 0; i < nodes_.size(); ++i) nodes_[i].packed.clear(context_->heap);
+}
+
+size_t List::compact(size_t from, size_t& effort) {
+  for (size_t i = from; i < nodes_.size(); ++i) {
+    if (effort == 0) return i;
+    --effort;
+    nodes_[i].packed.compact(context_->heap);
+  }
+  nodes_.compact();
+  return 0;
 }
 
 bool List::dismantle(size_t elements) {

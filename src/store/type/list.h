@@ -26,9 +26,14 @@ class List {
   explicit List(Context& context);
   List(const List&) = delete;
   List& operator=(const List&) = delete;
+  /// Leaves nothing behind; for moving a body nobody walks.
+  List(List&& other) noexcept;
   ~List();
   /// Deep copy, made with the same context.
   List* clone() const;
+  /// Moves blocks that the heap wants elsewhere, from node `from` on while `effort` (blocks looked at) lasts. Where to
+  /// go on; 0: through.
+  size_t compact(size_t from, size_t& effort);
   /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
   bool dismantle(size_t elements);
 

@@ -19,9 +19,16 @@ constexpr uint32_t kIntsetEntriesMax = 1U << 30;
 
 Set::Set(Context& context) : context_(&context) {}
 
+Set::Set(Set&& other) noexcept = default;
 Set::~Set() {
   ints_.clear(context_->heap);
   packed_.clear(context_->heap);
+}
+
+size_t Set::compact(size_t from, size_t& effort) {
+  ints_.compact(context_->heap);
+  packed_.compact(context_->heap);
+  return table_ ? table_->compact(from, effort) : 0;
 }
 
 bool Set::dismantle(size_t elements) { return !table_ || table_->drain(elements); }

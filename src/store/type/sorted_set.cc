@@ -66,6 +66,26 @@ struct SortedSet::Big {
     return true;
   }
 
+  /// Items in their order, each leaf of the tree before its items.
+  size_t compact(size_t from, size_t& effort) {
+    for (size_t rank = from; rank < tree.size(); ++rank) {
+      if (effort == 0) return rank;
+      --effort;
+      const RankTree::Cursor at = tree.seek(rank);
+      void* const item = RankTree::item(at);
+      if (at.index == 0) tree.compact_leaf(item);
+      const std::string_view member = RankTree::member_of(item);
+      if (!context.heap.should_move(item, bytes_of(member))) continue;
+      void** const slot = table.slot(context.key(member));
+      void* const fresh = context.heap.allocate(bytes_of(member));
+      std::memcpy(fresh, item, bytes_of(member));
+      tree.replace(item, fresh);
+      *slot = fresh;
+      context.heap.release(item, bytes_of(RankTree::member_of(fresh)));
+    }
+    return 0;
+  }
+
   Context& context;
   Table table;
   RankTree tree;
@@ -73,6 +93,12 @@ struct SortedSet::Big {
 };
 
 SortedSet::SortedSet(Context& context) : context_(&context) {}
+SortedSet::SortedSet(SortedSet&& other) noexcept = default;
+
+size_t SortedSet::compact(size_t from, size_t& effort) {
+  packed_.compact(context_->heap);
+  return big_ ? big_->compact(from, effort) : 0;
+}
 
 SortedSet::~SortedSet() { packed_.clear(context_->heap); }
 

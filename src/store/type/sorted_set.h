@@ -29,8 +29,13 @@ class SortedSet {
   explicit SortedSet(Context& context);
   SortedSet(const SortedSet&) = delete;
   SortedSet& operator=(const SortedSet&) = delete;
+  /// Leaves nothing behind; for moving a body.
+  SortedSet(SortedSet&& other) noexcept;
   ~SortedSet();
   SortedSet* clone() const;
+  /// Moves blocks that the heap wants elsewhere, from element `from` on while `effort` (blocks looked at) lasts. Where
+  /// to go on; 0: through.
+  size_t compact(size_t from, size_t& effort);
   /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
   bool dismantle(size_t elements);
 

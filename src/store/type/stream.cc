@@ -29,6 +29,20 @@ Stream::~Stream() {
   for (Place at = nodes_.begin(); at != nodes_.end(); nodes_.forward(at)) nodes_.at(at).clear(context_->heap);
 }
 
+size_t Stream::compact(size_t from, size_t& effort) {
+  constexpr size_t kNodesMax = 100'000;  // beyond, coming back to the place would cost too much
+  size_t index = 0;
+  for (Place at = nodes_.begin(); at != nodes_.end(); nodes_.forward(at), ++index) {
+    if (index < from) continue;
+    if (index >= kNodesMax) break;
+    if (effort == 0) return index;
+    --effort;
+    StreamNode& node = nodes_.at(at);
+    node.block = static_cast<char*>(context_->heap.compact(node.block, node.capacity));
+  }
+  return 0;
+}
+
 bool Stream::dismantle(size_t elements) {
   HF_ASSERT(walk_ == nullptr);
   for (size_t freed = 0; !nodes_.empty() && freed < elements;) {

@@ -47,6 +47,9 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream();
   Stream* clone() const;
+  /// Moves blocks that the heap wants elsewhere, from node `from` on while `effort` (nodes looked at) lasts. Where to
+  /// go on; 0: through. Not the body, nor groups.
+  size_t compact(size_t from, size_t& effort);
   /// Frees about `elements` of them; true when nothing but an empty body is left. For values nobody sees any more.
   bool dismantle(size_t elements);
 
