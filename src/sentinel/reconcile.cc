@@ -45,7 +45,8 @@ void Reconcile::record(Instance& instance, const InfoReport& report) {
   if (!report.runid.empty()) record_runid(instance, report.runid);
   if (instance.kind == Kind::kPrimary) discover(static_cast<Primary&>(instance), report);
   if (report.role == Role::kReplica) record_replication(instance, report);
-  instance.lineage = report.lineage;
+  // A primary that reads its file has no history yet; what counts until then is the one we know.
+  if (instance.kind != Kind::kPrimary || !report.loading) instance.lineage = report.lineage;
   instance.loading = report.loading;
   instance.keys = report.keys;
   instance.info_at = core_.now.mono;

@@ -34,6 +34,7 @@ void reset_primary(Core& core, Links& links, Primary& primary, bool keep_sentine
   primary.info_wanted = false;
   primary.crash = {};
   primary.rebirth.reset();
+  primary.reborn_unread = false;
   primary.coordinated = false;
   primary.keys = 0;
   primary.prevote_since.reset();

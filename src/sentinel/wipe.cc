@@ -1,5 +1,7 @@
 #include "sentinel/wipe.h"
 
+#include <utility>
+
 #include "sentinel/fast.h"
 #include "sentinel/lineage.h"
 
@@ -15,9 +17,14 @@ bool is_witness(const Core& core, const Instance& replica, Mono since) {
 }  // namespace
 
 void watch_history(Core& core, Primary& primary, const InfoReport& report) {
-  if (primary.fast_failover == FastFailover::kNo || report.loading || report.role != Role::kPrimary) return;
+  if (primary.fast_failover == FastFailover::kNo || report.role != Role::kPrimary) return;
   const bool reborn = !primary.runid.empty() && !report.runid.empty() && primary.runid != report.runid;
-  if (!reborn || primary.lineage.replid.empty() || report.lineage.replid.empty()) return;
+  if (report.loading) {
+    primary.reborn_unread |= reborn;
+    return;
+  }
+  const bool back = std::exchange(primary.reborn_unread, false) || reborn;
+  if (!back || primary.lineage.replid.empty() || report.lineage.replid.empty()) return;
   if (report.lineage.replid == primary.lineage.replid) return;
   // A second restart is still about the history that was lost first.
   if (!primary.rebirth) primary.rebirth = Rebirth{primary.lineage, {}};
@@ -29,7 +36,7 @@ bool lost_history(const Core& core, const Primary& primary) {
   if (!primary.rebirth || !core.keeps(Rule::kWipeGuard)) return false;
   const Rebirth& rebirth = *primary.rebirth;
   const bool continues = primary.lineage.replid2 == rebirth.former.replid;
-  if (!continues && primary.keys != 0) return false;
+  if (!continues && (primary.keys != 0 || primary.loading)) return false;
   for (const auto& [key, replica] : primary.replicas) {
     if (!is_witness(core, *replica, rebirth.seen_at)) continue;
     if (kinship(rebirth.former, replica->lineage, replica->offset) != Kinship::kSame) continue;
