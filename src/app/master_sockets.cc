@@ -67,7 +67,7 @@ void MasterSockets::watch(std::vector<pollfd>* out) {
     short client = 0;
     const bool wanted = !session.client_ended && (session.relaying || !session.busy()) && session.to_worker.empty();
     if (wanted && session.to_client.size() < kUnreadMost) client |= POLLIN;
-    if (!session.to_client.empty()) client |= POLLOUT;
+    if (!session.to_client.empty() || session.ending) client |= POLLOUT;  // its end needs a turn, too
     session.client_at = add(session.client, client);
     short worker = 0;
     if (session.to_client.size() < kUnreadMost) worker |= POLLIN;

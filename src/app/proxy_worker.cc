@@ -33,6 +33,7 @@ void add_worker_socket(proxy::Config& config) {
   bind.unix_mode = 0600;
   bind.level = proxy::CliLevel::kAdmin;
   bind.expose_listeners = true;
+  bind.masters_own = true;
   bind.text = path;
   config.global.stats_sockets.push_back(std::move(bind));
 }

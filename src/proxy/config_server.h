@@ -30,6 +30,7 @@ struct BindConfig {
   bool accept_proxy = false;
   CliLevel level = CliLevel::kOperator;
   bool expose_listeners = false;
+  bool masters_own = false;  // the master's way to a worker: open as long as the worker lives
   BindTls tls;
   std::string text;  // as written: `*:6378`
   Source source;

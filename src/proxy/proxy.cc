@@ -132,7 +132,9 @@ void Proxy::Parts::set_frontend_listening(uint32_t frontend, bool on) {
 void Proxy::Parts::soft_stop() {
   if (runtime.stopping) return;
   runtime.stopping = true;
-  for (uint32_t i = 0; i < runtime.listeners.size(); ++i) close_listener(i);
+  for (uint32_t i = 0; i < runtime.listeners.size(); ++i) {
+    if (!runtime.listeners[i].config->masters_own) close_listener(i);
+  }
   for (uint32_t i = 0; i < runtime.config.proxies.size(); ++i) {
     const ProxyConfig& config = runtime.config.proxies[i];
     if (config.disabled) continue;

@@ -40,8 +40,9 @@ struct Suspended::Stack {
 
 Suspended::Suspended(Engine& engine) : engine_(engine), stack_(std::make_unique<Stack>()) {}
 
-Suspended::~Suspended() {
-  // What lies on the other stack has to be left in order.
+Suspended::~Suspended() = default;
+
+void Suspended::abandon() {
   while (active_) {
     engine_.state_.running_script->killed = true;
     done_ = false;

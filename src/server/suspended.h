@@ -51,6 +51,9 @@ class Suspended {
  public:
   explicit Suspended(Engine& engine);
   ~Suspended();
+  /// Ends a script that was left in the middle, so that what lies on its stack is left in order. The engine, this part
+  /// of it included, is still needed for that. To be called before the end.
+  void abandon();
 
   /// A script was left in the middle.
   bool active() const { return active_; }

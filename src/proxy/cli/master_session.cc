@@ -93,13 +93,15 @@ bool MasterSession::take_line(std::string* line) {
   const size_t end = input_.find('\n');
   if (end == std::string::npos) {
     if (input_.size() > kLineMax) finishing_ = true;
-    // COMPAT: a last line without a line feed is a command, too.
-    if (!ended_ || trim(input_).empty()) return false;
-    *line = std::exchange(input_, {});
+    // COMPAT: of a last line without a line feed only what a `;` ended is carried out, unlike at a worker.
+    const size_t last = ended_ ? input_.rfind(';') : std::string::npos;
+    if (last == std::string::npos || finishing_) return false;
+    *line = input_.substr(0, last);
+    input_.clear();
     return true;
   }
   const std::string_view first = trim(std::string_view(input_).substr(0, end));
-  if (!first.ends_with("<<")) {
+  if (!first.ends_with("<<") || first.starts_with("@@")) {
     *line = first;
     input_.erase(0, end + 1);
     return true;
@@ -205,8 +207,10 @@ void MasterSession::run(std::string_view command, const MasterStatus& status) {
     const std::string_view prefix = command.substr(whole ? 1 : 0, command.find_first_of(" \t") - (whole ? 1 : 0));
     const std::optional<Target> found = find_target(prefix, status);
     if (!found || (whole && found->master)) {
+      // COMPAT: that ends the session.
       say(fmt::format("Can't find the target PID matching the prefix '{}'\n", prefix));
-      return command_over(status);
+      finishing_ = true;
+      return;
     }
     const size_t space = command.find_first_of(" \t");
     command = space == std::string_view::npos ? std::string_view() : trim(command.substr(space));
@@ -226,7 +230,7 @@ void MasterSession::run(std::string_view command, const MasterStatus& status) {
   if (words.empty()) return;
   // These concern the session, whatever process it is on.
   if (words[0] == "quit") {
-    if (!target_.master && interactive_) say(prompt(status));
+    if (interactive_) say(prompt(status));  // COMPAT: once more
     finishing_ = true;
     return;
   }
@@ -236,8 +240,10 @@ void MasterSession::run(std::string_view command, const MasterStatus& status) {
   }
   if (set_mode(words)) return command_over(status);
   if (words[0] == "operator" || words[0] == "user") {
-    if (!set_level(words[0] == "user" ? CliLevel::kUser : CliLevel::kOperator)) say("Permission denied\n\n");
-    return command_over(status);
+    if (set_level(words[0] == "user" ? CliLevel::kUser : CliLevel::kOperator)) return command_over(status);
+    say("Permission denied!\n");
+    finishing_ = true;
+    return;
   }
   if (!target.master) return forward(target.pid, command);
   run_master(words, status);

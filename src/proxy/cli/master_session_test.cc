@@ -61,20 +61,20 @@ TEST_F(MasterSessionTest, PrefixesNameProcesses) {
   EXPECT_EQ(ask("@2 x\n"), "Can't find the target PID matching the prefix '@2'\n#");
   EXPECT_EQ(ask("@!10 x\n"), "Can't find the target PID matching the prefix '@!10'\n#");
   EXPECT_EQ(ask("prompt\n@1\n@\n@99999999999999999999\n"),
-            "master> 30> master> Can't find the target PID matching the prefix '@99999999999999999999'\nmaster> |");
+            "master> 30> master> Can't find the target PID matching the prefix '@99999999999999999999'\n#");
 }
 
 TEST_F(MasterSessionTest, SemicolonsCanBeQuoted) { EXPECT_EQ(ask("@1 a\\;b;@1 c\\\n"), "<30: a\\;b\n><30: c\\\n>#"); }
 
 TEST_F(MasterSessionTest, LevelsOnlyGoDownAndGoAlong) {
   EXPECT_EQ(ask("operator;@1 x\n"), "<30: operator -;x\n>#");
-  EXPECT_EQ(ask("user;operator;show cli level\n"), "Permission denied\n\nuser\n\n#");
+  EXPECT_EQ(ask("user;operator;show cli level\n"), "Permission denied!\n#");
   EXPECT_EQ(ask("hard-reload\n", CliLevel::kUser), "Permission denied\n\n#");
   EXPECT_EQ(ask("hard-reload;show version\n", CliLevel::kOperator), "<hard>Success=1\n--\nlogs\n\n#");
 }
 
 TEST_F(MasterSessionTest, PayloadsGoWithTheLastCommandOfTheirLine) {
-  EXPECT_EQ(ask("@1 a;@1 b <<\nx\ny\n\nshow version\n").substr(0, 34), "<30: a\n><30: b <<\nx\ny\n\n>3.4.0-hol");
+  EXPECT_THAT(ask("@1 a;@1 b <<\nx\ny\n\nshow version\n"), testing::StartsWith("<30: a\n><30: b <<\nx\ny\n\n>3.4.0"));
   MasterSession session(CliLevel::kAdmin);
   session.receive("@1 b <<\nx\n");
   EXPECT_EQ(run(session), "|");
