@@ -2,6 +2,8 @@
 // keyspace. Prints one JSON line with the operations done and the seconds they took; CPU is measured by bench/run.py.
 //
 //   load --port 6379 --connections 50 --pipeline 16 --operations 1000000 [--keys 1000000] [--value 64] [--fill]
+//   load --port 6379 --script SHA1 ...       EVALSHA with three random keys instead
+//   load --port 6379 --subscribers 1000 ...  PUBLISH from one connection more; each waits until everybody has it
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,6 +35,8 @@ struct Options {
   uint64_t keys = 1000000;
   size_t value = 64;
   bool fill = false;
+  int subscribers = 0;
+  std::string script;  // SHA-1
 };
 
 [[noreturn]] void die(std::string_view text) {
@@ -54,8 +58,11 @@ class Load {
 
   double run() {
     connect_all();
+    if (options_.subscribers > 0) subscribe_all();
     const auto begin = std::chrono::steady_clock::now();
-    for (Connection& connection : connections_) refill(connection);
+    for (Connection& connection : connections_) {
+      if (options_.subscribers == 0 || &connection == &connections_.back()) refill(connection);
+    }
     while (done_ < options_.operations) turn();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
@@ -81,12 +88,32 @@ class Load {
     }
   }
 
-  void add_request(Connection& connection) {
-    char key[32];
+  std::string random_key() {
     const uint64_t number = options_.fill ? static_cast<uint64_t>(sent_) % options_.keys : prng_.below(options_.keys);
+    char key[32];
     const int size = std::snprintf(key, sizeof key, "key:%012llu", static_cast<unsigned long long>(number));
-    const std::string_view name(key, static_cast<size_t>(size));
-    if (options_.fill || sent_ % 5 == 4) {
+    return {key, static_cast<size_t>(size)};
+  }
+
+  /// The last connection publishes, all others listen.
+  void subscribe_all() {
+    for (size_t i = 0; i + 1 < connections_.size(); ++i) {
+      codec::append_request(connections_[i].out, {"SUBSCRIBE", "channel"});
+      connections_[i].in_flight = 1;
+      refill(connections_[i]);
+      while (connections_[i].in_flight > 0) turn();
+    }
+    done_ = 0;
+  }
+
+  void add_request(Connection& connection) {
+    const std::string name = random_key();
+    if (options_.subscribers > 0) {
+      codec::append_request(connection.out, {"PUBLISH", "channel", value_});
+      missing_ = options_.subscribers;
+    } else if (!options_.script.empty()) {
+      codec::append_request(connection.out, {"EVALSHA", options_.script, "3", name, random_key(), random_key()});
+    } else if (options_.fill || sent_ % 5 == 4) {
       codec::append_request(connection.out, {"SET", name, value_});
     } else {
       codec::append_request(connection.out, {"GET", name});
@@ -97,7 +124,8 @@ class Load {
 
   /// Sends the next batch once the last one is answered.
   void refill(Connection& connection) {
-    while (connection.in_flight < options_.pipeline && sent_ < options_.operations) add_request(connection);
+    const bool asks = options_.subscribers == 0 || &connection == &connections_.back();
+    while (asks && connection.in_flight < options_.pipeline && sent_ < options_.operations) add_request(connection);
     std::string_view rest = connection.out;
     while (!rest.empty()) {
       const ssize_t n = send(connection.fd, rest.data(), rest.size(), MSG_NOSIGNAL);
@@ -124,17 +152,26 @@ class Load {
       data = connection.in;
     }
     size_t used = 0;
-    while (connection.in_flight > 0 &&
+    const bool listens = options_.subscribers > 0 && &connection != &connections_.back();
+    while ((connection.in_flight > 0 || (listens && used < data.size())) &&
            connection.framer.scan(data.substr(used)) == codec::ReplyFramer::Status::kComplete) {
       if (data[used] == '-') die("an error reply");
       used += connection.framer.length();
       connection.framer.reset();
+      if (listens && connection.in_flight == 0) {
+        --missing_;
+        continue;
+      }
       --connection.in_flight;
       ++done_;
     }
     std::string rest(data.substr(used));
     connection.in = std::move(rest);
-    if (connection.in_flight == 0) refill(connection);
+    if (options_.subscribers > 0) {
+      if (missing_ == 0 && connections_.back().in_flight == 0) refill(connections_.back());
+    } else if (connection.in_flight == 0) {
+      refill(connection);
+    }
   }
 
   Options options_;
@@ -144,6 +181,7 @@ class Load {
   int epoll_ = -1;
   int64_t sent_ = 0;
   int64_t done_ = 0;
+  int missing_ = 0;  // subscribers that have not got the last message
 };
 
 }  // namespace
@@ -157,6 +195,10 @@ int main(int argc, char** argv) {
       continue;
     }
     if (i + 1 == argc) die("an option without its value");
+    if (name == "--script") {
+      options.script = argv[++i];
+      continue;
+    }
     const int64_t value = std::atoll(argv[++i]);
     if (name == "--port") options.port = static_cast<int>(value);
     if (name == "--connections") options.connections = static_cast<int>(value);
@@ -164,6 +206,11 @@ int main(int argc, char** argv) {
     if (name == "--operations") options.operations = value;
     if (name == "--keys") options.keys = static_cast<uint64_t>(value);
     if (name == "--value") options.value = static_cast<size_t>(value);
+    if (name == "--subscribers") options.subscribers = static_cast<int>(value);
+  }
+  if (options.subscribers > 0) {
+    options.connections = options.subscribers + 1;
+    options.pipeline = 1;
   }
   const double seconds = Load(options).run();
   fmt::print("{{\"operations\": {}, \"seconds\": {:.6f}}}\n", options.operations, seconds);

@@ -106,6 +106,72 @@ def bench_server(options):
         compare_cpu("server CPU per operation", {kind: (s.pid, s.port) for kind, s in servers.items()}, options)
 
 
+def compare_operations(name, workload, servers, options, run, amount):
+    """`run(server)` does `amount` operations: CPU microseconds of the server for each, interleaved."""
+    per_op = {kind: [] for kind in servers}
+    for _ in range(options.rounds):
+        for kind, server in servers.items():
+            before = cpu_seconds(server.pid)
+            run(server)
+            per_op[kind].append((cpu_seconds(server.pid) - before) / amount * 1e6)
+    record({"figure": name, "workload": workload, "unit": "CPU us/op", "rounds": options.rounds, "ours": summary(per_op["ours"]),
+            "original": summary(per_op["original"]),
+            "ratio": summary([a / b for a, b in zip(per_op["ours"], per_op["original"])])})
+
+
+def loader(*words):
+    done = subprocess.run(["taskset", "-c", "1", *map(str, words)], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr or done.stdout)
+
+
+def bench_scripts(options):
+    with World() as world:
+        servers = {"ours": world.server("ours", *options.extra), "original": world.server("original")}
+        text = "return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])}"
+        for server in servers.values():
+            pin(server.pid, 0)
+            load(server.port, 1000000, pipeline=64, fill=True)
+            sha = server.call("SCRIPT", "LOAD", text).decode()
+        for pipeline in options.pipelines:
+            amount = {1: 100000, 16: 300000, 64: 400000}.get(pipeline, 200000) // options.scale
+            compare_operations("EVALSHA with three GETs", f"50 connections, pipeline {pipeline}, 64 B, 1 M keys", servers, options,
+                               lambda server: loader(LOAD, "--port", server.port, "--operations", amount, "--connections", 50,
+                                                     "--pipeline", pipeline, "--keys", 1000000, "--script", sha), amount)
+
+
+def bench_pubsub(options):
+    with World() as world:
+        servers = {"ours": world.server("ours", *options.extra), "original": world.server("original")}
+        for server in servers.values():
+            pin(server.pid, 0)
+        amount = 1000 // options.scale
+        compare_operations("PUBLISH to 1,000 subscribers", "64 B, each waits until everybody has it", servers, options,
+                           lambda server: loader(LOAD, "--port", server.port, "--operations", amount, "--subscribers", 1000), amount)
+
+
+def bench_tls(options):
+    """GET over TLS 1.3, unpipelined, by Debian's redis-benchmark."""
+    with World() as world:
+        directory = world.place("certificates")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout",
+                        directory / "key.pem", "-out", directory / "cert.pem"], check=True, capture_output=True)
+        files = {"--tls-cert-file": directory / "cert.pem", "--tls-key-file": directory / "key.pem",
+                 "--tls-ca-cert-file": directory / "cert.pem", "--tls-auth-clients": "no"}
+        servers, ports = {}, {}
+        for kind in ("ours", "original"):
+            port = free_port()
+            extra = options.extra if kind == "ours" else []
+            servers[kind] = world.server(kind, "--tls-port", port, *[word for pair in files.items() for word in pair], *extra)
+            ports[servers[kind]] = port
+            pin(servers[kind].pid, 0)
+            load(servers[kind].port, 1000000, pipeline=64, fill=True)
+        amount = 100000 // options.scale
+        compare_operations("GET over TLS", "50 connections, pipeline 1, 64 B, 1 M keys, redis-benchmark", servers, options,
+                           lambda server: loader("redis-benchmark", "-p", ports[server], "--tls", "--cacert", directory / "cert.pem",
+                                                 "-q", "-n", amount, "-c", 50, "-r", 1000000, "GET", "key:__rand_int__"), amount)
+
+
 def tcp_config(listen, target):
     return f"""global
   nbthread 1
@@ -447,9 +513,10 @@ def bench_large(options):
 
 
 def main():
-    benches = {"server": bench_server, "proxy": bench_proxy, "memory": bench_memory, "idle": bench_idle, "failover": bench_failover,
-               "crash": bench_crash, "many": bench_many, "stress": bench_stress, "aof": bench_aof, "restart": bench_restart,
-               "large": bench_large, "stalls": bench_stalls, "churn": bench_churn}
+    benches = {"server": bench_server, "scripts": bench_scripts, "tls": bench_tls, "pubsub": bench_pubsub, "proxy": bench_proxy,
+               "memory": bench_memory, "idle": bench_idle, "failover": bench_failover, "crash": bench_crash, "many": bench_many,
+               "stress": bench_stress, "aof": bench_aof, "restart": bench_restart, "large": bench_large, "stalls": bench_stalls,
+               "churn": bench_churn}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*benches, []], help=f"of: {', '.join(benches)} (default: all but {' '.join(ON_DEMAND)})")
     parser.add_argument("--rounds", type=int, default=5)
