@@ -30,8 +30,8 @@ ClientMemory memory_of(const family::State& state, const family::Session& sessio
   const auto& queue = session.transaction.queue;
   out.queue = session.transaction.queue_bytes + queue.size() * sizeof(family::QueuedCommand);
   out.output = session.output.size() + (session.held ? session.held->bytes.size() : 0);
-  out.total =
-      sizeof(family::Session) + out.input + out.arguments + out.queue + out.output + registrations(state, session);
+  // Arguments lie in the input: they are not counted again.
+  out.total = sizeof(family::Session) + out.input + out.queue + out.output + registrations(state, session);
   return out;
 }
 

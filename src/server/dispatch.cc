@@ -53,6 +53,19 @@ bool served_between_slices(const command::Spec& spec) {
   return spec.parent.empty() && (spec.name == "ping" || spec.name == "info");
 }
 
+/// EXEC is as what is in its queue: it writes if one of them does, it runs while loading if all of them do.
+uint32_t flags_of_transaction(uint32_t own, const family::Transaction& transaction) {
+  constexpr uint32_t kOfAny = command::kWrite | command::kReadonly | command::kDenyOom | command::kMayReplicate;
+  constexpr uint32_t kOfAll = command::kStale | command::kLoading;
+  uint32_t any = 0;
+  uint32_t missing = 0;
+  for (const family::QueuedCommand& queued : transaction.queue) {
+    any |= command::spec_at(queued.spec).flags;
+    missing |= ~command::spec_at(queued.spec).flags;
+  }
+  return (own | (any & kOfAny)) & ~(missing & kOfAll);
+}
+
 std::string_view error_code(std::string_view text) {
   const std::string_view code = text.substr(0, text.find(' '));
   return code.empty() ? "ERR" : code;
@@ -208,6 +221,10 @@ bool Dispatcher::work_off(const DispatchHost& host, Session& session, std::span<
     declared = spec;
     declared.flags = family::flags_of_request(host.state, spec, argv);
     asked = &declared;
+  } else if (session.transaction.open && spec.name == "exec") {
+    declared = spec;
+    declared.flags = flags_of_transaction(spec.flags, session.transaction);
+    asked = &declared;
   }
   if (const auto refusal = refuse({host.state, session, *asked, resolved.index, argv, subscribed, host.good_replicas,
                                    host.evictor, now, host.script == ScriptState::kBusy})) {
@@ -221,8 +238,7 @@ bool Dispatcher::work_off(const DispatchHost& host, Session& session, std::span<
     refuse_request(host, session, resolved.index, reply, {argv, now}, refusal->error);
     return true;
   }
-  const bool writes =
-      asked->is(command::kWrite | command::kMayReplicate) || (spec.name == "exec" && session.transaction.open);
+  const bool writes = asked->is(command::kWrite | command::kMayReplicate);
   const bool exempt = session.role != family::Role::kNormal;
   if (!exempt && (host.paused_all || (host.paused_writes && writes))) return false;
   if (!exempt && host.script == ScriptState::kStopped && !served_between_slices(spec)) return false;

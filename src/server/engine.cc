@@ -36,6 +36,9 @@ using family::Role;
 using family::Session;
 
 constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run: then its socket waits
+// Of a client that has not said who it is: less than 64 KiB with what the memory for it is rounded up to.
+constexpr size_t kStrangerInputMax = 36 * 1024;
+constexpr size_t kStrangerOutputMax = 17 * 1024;
 constexpr Duration kHttpWarningEvery = 60s;
 constexpr Duration kIdleCheckPeriod = 1s;
 constexpr Duration kExpiringHereEvery = 100ms;
@@ -69,7 +72,7 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), state_(opt
 }
 
 Engine::~Engine() {
-  suspended_.reset();  // a script left in the middle still uses everything else
+  suspended_->abandon();  // a script left in the middle still uses everything else
 }
 
 // Turns.
@@ -275,7 +278,9 @@ void Engine::process_input(Session& session, Now now) {
     if (session.held && !session.held->empty()) return;  // its last replies wait for the disk
     return drop_session(session, action::CloseMode::kFlush, now);
   }
-  if (session.input.held() > static_cast<size_t>(state_.settings.client_query_buffer_limit)) {
+  const size_t input_max =
+      session.authenticated ? static_cast<size_t>(state_.settings.client_query_buffer_limit) : kStrangerInputMax;
+  if (session.input.held() > input_max) {
     log(LogLevel::kWarning,
         fmt::format("Closing client that reached max query buffer length: {}", client_line(session, now)));
     ++state_.stats.query_buffer_limit_disconnections;
@@ -294,6 +299,7 @@ bool Engine::serve(Session& session, Now now) {
   codec::RequestLimits limits;
   limits.bulk_max = state_.settings.proto_max_bulk_len;
   limits.authenticated = session.authenticated;
+  if (!session.authenticated) limits.inline_max = std::min(limits.inline_max, kStrangerInputMax);
   switch (session.input.next(limits)) {
     case RequestParser::Status::kNeedMore:
       return false;
@@ -309,6 +315,13 @@ bool Engine::serve(Session& session, Now now) {
   }
   const auto& args = session.input.args();
   if (args.empty()) return true;
+  if (!session.authenticated && session.output.size() > kStrangerOutputMax) [[unlikely]] {
+    log(LogLevel::kWarning, fmt::format("Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                                        client_line(session, now)));
+    ++state_.stats.output_buffer_limit_disconnections;
+    drop_session(session, action::CloseMode::kReset, now);
+    return false;
+  }
   if (equal_ignoring_case(args[0], "post") || equal_ignoring_case(args[0], "host:")) {
     refuse_http(session, now);
     return false;

@@ -46,12 +46,7 @@ Refused out_of_memory(const GateInput& in) {
   const bool transaction = in.session.transaction.open;
   const bool ends_it = in.spec.name == "exec" || in.spec.name == "discard" || in.spec.name == "quit" ||
                        in.spec.name == "reset" || in.spec.name == "watch" || in.spec.name == "multi";
-  bool denied = in.spec.is(command::kDenyOom) || (transaction && !ends_it);
-  if (transaction && in.spec.name == "exec") {
-    for (const family::QueuedCommand& queued : in.session.transaction.queue) {
-      denied |= command::spec_at(queued.spec).is(command::kDenyOom);
-    }
-  }
+  const bool denied = in.spec.is(command::kDenyOom) || (transaction && !ends_it);
   if (!denied) return std::nullopt;
   return error(std::string(kOutOfMemory));
 }

@@ -202,6 +202,48 @@ class Requests(unittest.TestCase):
                 self.assertIn(out, (b"", b"-ERR Protocol error: unauthenticated bulk length\r\n"))
             self.assertLess(resident(server.pid) - before, 64 * MB)
 
+    def test_a_stranger_costs_less_than_64_kib(self):
+        """Clients that have not said who they are and send, or do not read, as much as they can."""
+        count = 200
+        hostile = {
+            "half a request": b"*10\r\n" + b"$16384\r\n%s\r\n" % (b"x" * 16384) * 9 + b"$16384\r\n" + b"x" * 16000,
+            "a line without an end": b"PING " + b"x" * 100_000,
+            "answers nobody reads": b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" * 300_000,
+            "errors nobody reads": b"HELLO 9\r\n" * 300_000,
+        }
+        for name, data in hostile.items():
+            with World() as world, contextlib.ExitStack() as stack:
+                server = world.server("ours", "--requirepass", "secret")
+                def open_all():
+                    strangers = []
+                    for _ in range(count):
+                        s = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                        s.setblocking(False)
+                        strangers.append([s, data])
+                    return strangers
+                def send_all(strangers):
+                    """Until nobody takes anything more. The most memory the server had meanwhile."""
+                    end, progress, most = time.monotonic() + 20, time.monotonic(), 0
+                    while time.monotonic() < min(end, progress + 0.5):
+                        for one in strangers:
+                            try:
+                                taken = one[0].send(one[1][:65536]) if one[1] else 0
+                            except BlockingIOError:
+                                continue
+                            except OSError:
+                                one[1] = b""
+                                continue
+                            one[1] = one[1][taken:]
+                            if taken:
+                                progress = time.monotonic()
+                        most = max(most, resident(server.pid))
+                    return most
+                before = resident(server.pid)
+                self.assertLess(send_all(open_all()) - before, count * 64 * 1024, name)
+                with server.client() as client:
+                    self.assertEqual(client.call("AUTH", "secret"), "OK")
+                    self.assertEqual(client.call("PING"), "PONG")
+
     def test_the_query_buffer_is_bounded(self):
         with World() as world:
             server = world.server("ours", "--client-query-buffer-limit", "2mb")
