@@ -201,7 +201,7 @@ struct Primary : Instance {
   Duration crash_confirm{};  // how long the process must have been gone
   CrashEvidence crash;
   std::optional<Rebirth> rebirth;
-  bool reborn_unread = false;  // it restarted, and reads its file: its history is not known yet
+  bool reborn_unread = false;          // it restarted, and reads its file: its history is not known yet
   std::optional<Mono> prevote_since;   // the others are being asked whether a failover could succeed
   std::optional<Mono> promised_until;  // our last vote is a promise: no other vote, no attempt of our own
   std::optional<Mono> retry_at;        // our next attempt after a lost round

@@ -14,7 +14,8 @@
 
 namespace holdfast::sentinel {
 
-/// An INFO of the primary: notices that its history changed; after a restart once the file is read. To be called before `report` is recorded.
+/// An INFO of the primary: notices that its history changed; after a restart once the file is read. To be called before
+/// `report` is recorded.
 void watch_history(Core& core, Primary& primary, const InfoReport& report);
 /// Has it lost what one of its replicas still has?
 bool lost_history(const Core& core, const Primary& primary);

@@ -40,7 +40,6 @@ constexpr size_t kHeldPauseReading = 64 * 1024;  // of a client that may not run
 constexpr size_t kStrangerInputMax = 36 * 1024;
 constexpr size_t kStrangerOutputMax = 17 * 1024;
 constexpr Duration kHttpWarningEvery = 60s;
-constexpr Duration kIdleCheckPeriod = 1s;
 constexpr Duration kExpiringHereEvery = 100ms;
 
 }  // namespace
@@ -494,19 +493,6 @@ Mono Engine::next_deadline() const {
   if (state_.replication.is_replica && !state_.expiring_here.empty())
     next = std::min(next, now_.mono + kExpiringHereEvery);
   return next;
-}
-
-void Engine::close_idle(Now now) {
-  if (state_.settings.timeout_s <= 0 || now.mono < next_idle_check_) return;
-  next_idle_check_ = now.mono + kIdleCheckPeriod;
-  const Duration limit = std::chrono::seconds(state_.settings.timeout_s);
-  clients_.visit([&](Session& session) {
-    const bool exempt = session.role != Role::kNormal || session.blocked || session.monitor ||
-                        family::subscriptions_of(state_, session.id) > 0;
-    if (exempt || now.mono - session.last_interaction <= limit) return;
-    log(LogLevel::kVerbose, "Closing idle client");
-    drop_session(session, action::CloseMode::kNow, now);
-  });
 }
 
 }  // namespace holdfast::server

@@ -1,4 +1,4 @@
-// Engine, continued: who may come in, what clients cost, and whom maxmemory-clients lets go.
+// Engine, continued: who may come in, what clients cost, and who is let go: by maxmemory-clients, or idle for too long.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,10 @@ namespace holdfast::server {
 
 using family::Role;
 using family::Session;
+
+namespace {
+constexpr Duration kIdleCheckPeriod = 1s;
+}  // namespace
 
 void Engine::refuse(Session& session, std::string_view text) {
   session.output.append(text);
@@ -80,6 +84,19 @@ void Engine::evict_clients(Now now) {
     ++state_.stats.evicted_clients;
     drop_session(*session, action::CloseMode::kNow, now);
   }
+}
+
+void Engine::close_idle(Now now) {
+  if (state_.settings.timeout_s <= 0 || now.mono < next_idle_check_) return;
+  next_idle_check_ = now.mono + kIdleCheckPeriod;
+  const Duration limit = std::chrono::seconds(state_.settings.timeout_s);
+  clients_.visit([&](Session& session) {
+    const bool exempt = session.role != Role::kNormal || session.blocked || session.monitor ||
+                        family::subscriptions_of(state_, session.id) > 0;
+    if (exempt || now.mono - session.last_interaction <= limit) return;
+    log(LogLevel::kVerbose, "Closing idle client");
+    drop_session(session, action::CloseMode::kNow, now);
+  });
 }
 
 }  // namespace holdfast::server
