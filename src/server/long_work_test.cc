@@ -1,45 +1,24 @@
 // What is too much for one turn, through the whole engine: others are served meanwhile, answers stay those of a moment.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "server/engine.h"
+#include "server/testing_engine.h"
 
 namespace holdfast::server {
 namespace {
 
-class LongWorkTest : public testing::Test {
+class LongWorkTest : public EngineTest {
  protected:
-  LongWorkTest() {
-    EngineOptions options;
-    options.settings.save.clear();
-    options.settings.port = 0;
-    options.settings.protected_mode = false;
-    options.settings.enable_debug_command = "yes";
-    options.seed = 5;
-    engine = std::make_unique<Engine>(std::move(options));
-    engine->start(now);
-    act();
-    conn = engine->accepted({}, now);
+  LongWorkTest() : EngineTest(with_debug()) {
     other = engine->accepted({}, now);
     act();
   }
   ~LongWorkTest() override { engine->check_invariants(); }
-  void act() {
-    Action action;
-    while (engine->poll_action(action)) {
-      if (const auto* read = std::get_if<action::ReadFile>(&action)) engine->job_done(read->job, ENOENT, now);
-    }
-  }
-  static std::string request(const std::vector<std::string>& words) {
-    std::string out = fmt::format("*{}\r\n", words.size());
-    for (const std::string& word : words) out += fmt::format("${}\r\n{}\r\n", word.size(), word);
-    return out;
+  static EngineOptions with_debug() {
+    EngineOptions options = quiet_options();
+    options.settings.enable_debug_command = "yes";
+    return options;
   }
   void send(ConnId to, const std::vector<std::string>& words) {
     engine->receive(to, request(words), now);
@@ -82,9 +61,6 @@ class LongWorkTest : public testing::Test {
     return at == std::string::npos ? "" : all.substr(at + name.size() + 1, all.find("\r\n", at) - at - name.size() - 1);
   }
 
-  Now now{Mono(std::chrono::hours(1)), Wall(std::chrono::hours(24 * 365 * 50))};
-  std::unique_ptr<Engine> engine;
-  ConnId conn;
   ConnId other;
 };
 
